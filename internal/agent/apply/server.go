@@ -1,0 +1,38 @@
+package apply
+
+import "context"
+
+// Set is everything that a server reads from files.
+type Set struct {
+	// Config comes from the configuration Secret.
+	Config Files
+	// Credentials comes from the credentials Secret of a pooler; nil for PostgreSQL.
+	Credentials Files
+}
+
+func (s Set) same(other Set) bool {
+	return s.Config.Hash() == other.Config.Hash() && s.Credentials.Hash() == other.Credentials.Hash()
+}
+
+// Server is one of the three servers. Its methods are called one at a time.
+type Server interface {
+	// Vet judges a set without disturbing anything and within milliseconds: keys, syntax, names.
+	Vet(ctx context.Context, set Set) error
+	// Try judges a set by a throwaway process of the server, which does not disturb the running one.
+	Try(ctx context.Context, set Set) error
+	// Write puts the files where the server reads them.
+	Write(set Set) error
+	// Reload makes the running server read the written files, waits until it has, asks it for what is in force, and
+	// returns, sorted, the parameters whose written value takes a restart.
+	Reload(ctx context.Context, set Set) (pending []string, err error)
+}
+
+// Refusal is the error of Vet, Try, Reload and of a start when the server (or, for names it ignores silently, the
+// catalog) refuses the files, as opposed to a failure that has nothing to do with them.
+type Refusal struct {
+	// Words are the server's own.
+	Words string
+}
+
+// Error returns the server's words.
+func (r *Refusal) Error() string { return r.Words }

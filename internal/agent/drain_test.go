@@ -1,0 +1,171 @@
+package agent_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/matriarchdb/matriarch/internal/agent/report"
+	"github.com/matriarchdb/matriarch/internal/testenv"
+)
+
+// eachPoolerWithBackend runs a test for each kind of pooler in front of a real PostgreSQL.
+func eachPoolerWithBackend(t *testing.T, settings map[string]map[string]string, test func(t *testing.T, p *poolerPod, backend *cluster)) {
+	eachPooler(t, func(t *testing.T, p *poolerPod) {
+		backend := newCluster(t, 1).started()
+		all := map[string]string{backendPort: backend.members[0].port}
+		for name, value := range settings[p.kind.kind] {
+			all[name] = value
+		}
+		p.servingWith(all, backend.password)
+		test(t, p, backend)
+	})
+}
+
+// session logs in through the pooler.
+func (p *poolerPod) session(ctx context.Context, password string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(fmt.Sprintf("postgresql://admin:%s@127.0.0.1:%s/postgres?connect_timeout=10", password, p.port))
+	if err != nil {
+		return nil, err
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	return pgx.ConnectConfig(ctx, config)
+}
+
+func TestLoginsThroughAPoolerFollowThePassword(t *testing.T) {
+	t.Parallel()
+	eachPoolerWithBackend(t, nil, func(t *testing.T, p *poolerPod, backend *cluster) {
+		login := func(ctx context.Context) error {
+			conn, err := p.session(ctx, backend.password)
+			if err != nil {
+				return err
+			}
+			defer conn.Close(context.Background())
+			return conn.Ping(ctx)
+		}
+		testenv.Eventually(t, login)
+		before := p.serverPID()
+		backend.setPassword("second")
+		p.setPassword("second")
+		testenv.Eventually(t, login)
+		if p.serverPID() != before {
+			t.Error("the pooler was restarted")
+		}
+	})
+}
+
+func TestADrainingPoolerLetsRunningQueriesFinish(t *testing.T) {
+	t.Parallel()
+	// In session mode PgBouncer cannot tell an idle client from a busy one and waits for both.
+	modes := map[string]map[string]string{"PgBouncer": {"pool_mode": "transaction"}}
+	eachPoolerWithBackend(t, modes, func(t *testing.T, p *poolerPod, backend *cluster) {
+		ctx := t.Context()
+		idle, err := p.session(ctx, backend.password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer idle.Close(context.Background())
+		if _, err := idle.Exec(ctx, "SELECT 1"); err != nil {
+			t.Fatal(err)
+		}
+		busy, err := p.session(ctx, backend.password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer busy.Close(context.Background())
+		finished := make(chan error, 1)
+		go func() {
+			_, err := busy.Exec(ctx, "SELECT pg_sleep(6)")
+			finished <- err
+		}()
+		backend.members[0].answers("SELECT count(*)::text FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(6)'", "1")
+
+		p.terminate()
+		p.isReady(false)
+		// Those who have not heard of it yet are still served: not refused, at least.
+		p.accepts()
+		if err := <-finished; err != nil {
+			t.Errorf("a query that was running when the pod ended failed: %v", err)
+		}
+		busy.Close(ctx)
+		if code := p.exited(); code != 0 {
+			t.Errorf("the agent ends with code %d", code)
+		}
+		if strings.Contains(p.said(), "killed") {
+			t.Error("the server was killed although nothing held it")
+		}
+	})
+}
+
+func TestADrainEndsWithinTheGracePeriod(t *testing.T) {
+	t.Parallel()
+	eachPoolerWithBackend(t, nil, func(t *testing.T, p *poolerPod, backend *cluster) {
+		ctx := t.Context()
+		busy, err := p.session(ctx, backend.password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer busy.Close(context.Background())
+		failed := make(chan error, 1)
+		go func() {
+			_, err := busy.Exec(ctx, "SELECT pg_sleep(600)")
+			failed <- err
+		}()
+		backend.members[0].answers("SELECT count(*)::text FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'", "1")
+		began := time.Now()
+		p.terminate()
+		p.exited() // of itself: nobody sends SIGKILL here
+		if err := <-failed; err == nil {
+			t.Error("the query did not end with the pooler")
+		}
+		if took, grace := time.Since(began), 30*time.Second; took > grace {
+			t.Errorf("the drain took %s, more than the grace period of %s", took, grace)
+		}
+	})
+}
+
+func TestAnAgentOutlivesTheAPIServersAbsence(t *testing.T) {
+	t.Parallel()
+	eachPooler(t, func(t *testing.T, p *poolerPod) {
+		api := p.behindProxy()
+		p.serving()
+		api.cut()
+		hash := p.configure(p.kind.reloadable)
+		p.accepts()
+		// A container that restarts meanwhile starts with what was in force.
+		p.kill()
+		p.start()
+		p.isReady(true)
+		p.accepts()
+		api.heal()
+		p.reports("takes the change that was made meanwhile", func(r report.Report) bool { return r.Accepted(hash) })
+	})
+	t.Run("Postgres", func(t *testing.T) {
+		t.Parallel()
+		c := newCluster(t, 2)
+		apis := []*proxy{c.members[0].behindProxy(), c.members[1].behindProxy()}
+		c.started()
+		for _, api := range apis {
+			api.cut()
+		}
+		c.members[0].exec("CREATE TABLE t AS SELECT 1 AS a")
+		c.members[1].answers("SELECT count(*)::text FROM t", "1")
+		hash := c.members[0].configure(map[string]string{"work_mem": "5MB"})
+		for _, p := range c.members {
+			p.kill()
+			p.start()
+			p.isReady(true)
+		}
+		c.members[0].exec("INSERT INTO t VALUES (2)")
+		c.members[1].answers("SELECT count(*)::text FROM t", "2")
+		for _, api := range apis {
+			api.heal()
+		}
+		c.members[0].reports("takes the change that was made meanwhile", func(r report.Report) bool { return r.Accepted(hash) })
+		c.members[0].role("primary")
+	})
+}

@@ -1,0 +1,40 @@
+package pg_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/matriarchdb/matriarch/internal/agent/pg"
+)
+
+func TestInitScriptsAreListedInOrderAndNothingElse(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"b.sql", "a.sh", "c.sql.gz", "README.md", ".hidden.sql", "..data/z.sql", "d.SQL"} {
+		put(t, dir, name, "")
+	}
+	got, err := pg.Scripts(dir)
+	want := []string{filepath.Join(dir, "a.sh"), filepath.Join(dir, "b.sql"), filepath.Join(dir, "c.sql.gz")}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v (%v), want %v", got, err, want)
+	}
+	if got, err := pg.Scripts(filepath.Join(dir, "none")); err != nil || len(got) != 0 {
+		t.Errorf("a folder that does not exist has %v (%v)", got, err)
+	}
+}
+
+func TestTheConninfoOfAStandbyIsQuoted(t *testing.T) {
+	t.Parallel()
+	s := pg.New(pg.Programs{}, nil, pg.Options{Scratch: "/run/matriarch"})
+	got := s.Conninfo(pg.Upstream{Host: "db-0.pods", Port: "5432"}, pg.Admin{User: `o'ne \ two`, Password: "secret"}, "db-1")
+	for _, want := range []string{"host='db-0.pods'", "port='5432'", `user='o\'ne \\ two'`, "passfile='/run/matriarch/passfile'", "application_name='db-1'"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s lacks %s", got, want)
+		}
+	}
+	if strings.Contains(got, "secret") {
+		t.Errorf("%s holds the password", got)
+	}
+}

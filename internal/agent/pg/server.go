@@ -1,0 +1,291 @@
+package pg
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/matriarchdb/matriarch/internal/agent/apply"
+	"github.com/matriarchdb/matriarch/internal/agent/supervise"
+	"github.com/matriarchdb/matriarch/internal/conf"
+	"github.com/matriarchdb/matriarch/internal/conf/pgconf"
+	"github.com/matriarchdb/matriarch/internal/naming"
+)
+
+// Options say where things are.
+type Options struct {
+	// Etc is where copies of the configuration's parts are put for people to read.
+	Etc string
+	// Scratch is a private folder in memory.
+	Scratch string
+	// Volume is the member's volume.
+	Volume Volume
+}
+
+// Server is a PostgreSQL process over a data directory, and its files.
+type Server struct {
+	Programs
+	opts Options
+	sup  *supervise.Supervisor
+
+	dir       string // the data directory in use
+	own       Own
+	user      string
+	process   *supervise.Process
+	settings  *conf.Settings // of the file written last
+	begun     *conf.Settings // of the file that the process was started with
+	losses    atomic.Int64
+	lossWords atomic.Pointer[string]
+	private   string // socket folder of a server that nobody else shall reach; empty for the configured one
+}
+
+// Own are the settings of this member alone, which the agent writes itself.
+type Own struct {
+	// Name of the pod.
+	Name string
+	// PrimaryConninfo of a standby; empty for a primary.
+	PrimaryConninfo string
+}
+
+// New returns a Server over the data directory in its place.
+func New(programs Programs, sup *supervise.Supervisor, opts Options) *Server {
+	return &Server{Programs: programs, opts: opts, sup: sup, dir: opts.Volume.Data()}
+}
+
+// Use says which data directory is meant from now on, and what is written for this member alone.
+func (s *Server) Use(dir string, own Own) { s.dir, s.own = dir, own }
+
+// As says as which role the agent talks to the server.
+func (s *Server) As(user string) { s.user = user }
+
+// ownFile holds Own; it is included last and so wins.
+const ownFile = "matriarch.conf"
+
+// Vet judges the candidate by `postgres -C`, a process that reads the whole file, changes nothing and takes
+// milliseconds. It does not see whether settings fit each other.
+func (s *Server) Vet(ctx context.Context, set apply.Set) error {
+	for _, key := range []string{naming.PostgresConf, naming.PostgresHBA} {
+		if _, found := set.Config[key]; !found {
+			return &apply.Refusal{Words: "the configuration Secret has no key " + key}
+		}
+	}
+	dir, err := os.MkdirTemp(s.opts.Scratch, "vet")
+	if err != nil {
+		return fmt.Errorf("judge a candidate: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	candidate := filepath.Join(dir, naming.PostgresConf)
+	if err := apply.WriteFile(candidate, set.Config[naming.PostgresConf], 0o600); err != nil {
+		return err
+	}
+	err = s.sup.Run(ctx, supervise.Command{Path: s.Path("postgres"), Quiet: true, Stdout: &bytes.Buffer{},
+		Args: []string{"-D", dir, "-c", "config_file=" + candidate, "-C", "max_connections"}})
+	var failure *supervise.Failure
+	if errors.As(err, &failure) {
+		words := strings.ReplaceAll(failure.Output, candidate, naming.PostgresConf)
+		return &apply.Refusal{Words: words}
+	}
+	return err
+}
+
+// Write puts the files into the data directory.
+func (s *Server) Write(set apply.Set) error {
+	settings, err := pgconf.Parse(pgconf.PostgreSQL, string(set.Config[naming.PostgresConf]))
+	if err != nil {
+		return &apply.Refusal{Words: fmt.Sprintf("%s: %v", naming.PostgresConf, err)}
+	}
+	for key, content := range set.Config {
+		path := filepath.Join(s.opts.Etc, key)
+		switch key {
+		case naming.PostgresConf:
+			content = fmt.Appendf(bytes.Clone(content), "\n# This member's own settings, written by its agent.\ninclude_if_exists = '%s'\n", ownFile)
+			path = filepath.Join(s.dir, key)
+		case naming.PostgresHBA:
+			path = filepath.Join(s.dir, key)
+		}
+		if err := apply.WriteFile(path, content, 0o600); err != nil {
+			return err
+		}
+	}
+	s.settings = settings
+	return s.writeOwn()
+}
+
+func (s *Server) writeOwn() error {
+	own := pgconf.New(pgconf.PostgreSQL)
+	own.Set("cluster_name", s.own.Name)
+	if s.own.PrimaryConninfo != "" {
+		own.Set("primary_conninfo", s.own.PrimaryConninfo)
+	}
+	text, err := pgconf.Print(pgconf.PostgreSQL, own)
+	if err != nil {
+		return fmt.Errorf("write this member's own settings: %w", err)
+	}
+	if err := apply.WriteFile(filepath.Join(s.dir, ownFile), []byte(text), 0o600); err != nil {
+		return err
+	}
+	signal := filepath.Join(s.dir, standbyFile)
+	if s.own.PrimaryConninfo != "" {
+		return apply.WriteFile(signal, nil, 0o600)
+	}
+	return nil
+}
+
+// Start starts the server with the files in place and returns once it is up: as a primary, when it accepts sessions;
+// as a hot standby, when it is consistent and accepts them; as a warm one, when it has started recovery. Crash
+// recovery may take long; only ctx bounds it.
+func (s *Server) Start(ctx context.Context) error { return s.start(ctx, "") }
+
+// StartPrivate is Start for a server that only this agent reaches: no TCP, and its socket in a private folder.
+func (s *Server) StartPrivate(ctx context.Context) error { return s.start(ctx, s.opts.Scratch) }
+
+func (s *Server) start(ctx context.Context, private string) error {
+	if err := s.checkMajor(); err != nil {
+		return err
+	}
+	// The volume is locked and no process of ours runs: what is there is a leftover.
+	if err := os.Remove(filepath.Join(s.dir, pidFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove a leftover %s: %w", pidFile, err)
+	}
+	if err := os.Chmod(s.dir, 0o700); err != nil { // fsGroup may have opened it, and PostgreSQL then refuses to start
+		return fmt.Errorf("protect the data directory: %w", err)
+	}
+	args := []string{"-D", s.dir}
+	if private != "" {
+		args = append(args, "-c", "listen_addresses=", "-c", "unix_socket_directories="+private,
+			"-c", "synchronous_standby_names=") // none is there yet, and init scripts must not wait for one
+	}
+	process, err := s.sup.Start(supervise.Command{Path: s.Path("postgres"), Args: args, Note: s.hear})
+	if err != nil {
+		return err
+	}
+	s.process, s.begun, s.private = process, s.settings, private
+	return s.awaitUp(ctx)
+}
+
+// checkMajor refuses data of another major version in words of its own: it is not the configuration's fault.
+func (s *Server) checkMajor() error {
+	text, err := os.ReadFile(filepath.Join(s.dir, "PG_VERSION"))
+	if err != nil {
+		return fmt.Errorf("read the version of the data directory: %w", err)
+	}
+	if made := strings.TrimSpace(string(text)); made != strconv.Itoa(s.Major) {
+		return fmt.Errorf("the data directory was made by PostgreSQL %s, this image has %s: a change of the major version needs an upgrade of the data", made, s.Version)
+	}
+	return nil
+}
+
+const (
+	pidFile   = "postmaster.pid"
+	pollEvery = 20 * time.Millisecond
+)
+
+// awaitUp follows what the postmaster writes into its pid file, as pg_ctl does.
+func (s *Server) awaitUp(ctx context.Context) error {
+	for {
+		switch s.status() {
+		case "ready":
+			return nil
+		case "standby":
+			if !s.hot() {
+				return nil
+			}
+		}
+		select {
+		case <-s.process.Done():
+			return &apply.Refusal{Words: s.LastWords()}
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// status is the last line of the pid file: starting, stopping, ready or standby (up, but accepting no sessions).
+func (s *Server) status() string {
+	text, err := os.ReadFile(filepath.Join(s.dir, pidFile))
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(string(text), "\n")
+	const statusLine = 7 // LOCK_FILE_LINE_PM_STATUS, src/include/utils/pidfile.h
+	if len(lines) <= statusLine {
+		return ""
+	}
+	return strings.TrimSpace(lines[statusLine])
+}
+
+// hot tells whether a standby accepts sessions.
+func (s *Server) hot() bool {
+	value, found := s.begun.Get("hot_standby")
+	on, err := pgconf.ParseBool(value)
+	return !found || err != nil || on
+}
+
+// Exited is closed when the process is dead.
+func (s *Server) Exited() <-chan struct{} {
+	if s.process == nil {
+		dead := make(chan struct{})
+		close(dead)
+		return dead
+	}
+	return s.process.Done()
+}
+
+// Running tells whether the process lives.
+func (s *Server) Running() bool { return s.process != nil && s.process.Running() }
+
+// LastWords are the last complaints that the process printed.
+func (s *Server) LastWords() string {
+	if s.process == nil {
+		return ""
+	}
+	return apply.Complaints(s.process.Tail.Lines())
+}
+
+// hear listens to what the server prints.
+func (s *Server) hear(line string) {
+	if lost(line) {
+		s.losses.Add(1)
+		s.lossWords.Store(&line)
+	}
+}
+
+// Losses counts how often the server said that it cannot follow its primary any more, and returns its last words.
+func (s *Server) Losses() (count int64, words string) {
+	if last := s.lossWords.Load(); last != nil {
+		words = *last
+	}
+	return s.losses.Load(), words
+}
+
+// immediateReserve is the time that an immediate shutdown gets.
+const immediateReserve = 3 * time.Second
+
+// Stop shuts down fast: sessions are ended, a checkpoint is written. Never smart, which waits for clients to leave.
+// When the time of ctx is nearly over it shuts down immediately, which costs a recovery at the next start.
+func (s *Server) Stop(ctx context.Context) error {
+	if s.process == nil {
+		return nil
+	}
+	return s.process.StopGently(ctx, syscall.SIGINT, syscall.SIGQUIT, immediateReserve)
+}
+
+// StopNow ends the server at once: what demotion means.
+func (s *Server) StopNow() {
+	if s.process == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), immediateReserve)
+	defer cancel()
+	_ = s.process.Stop(ctx, syscall.SIGQUIT)
+}

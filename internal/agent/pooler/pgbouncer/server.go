@@ -1,0 +1,205 @@
+package pgbouncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/matriarchdb/matriarch/internal/agent/apply"
+	"github.com/matriarchdb/matriarch/internal/agent/netstat"
+	"github.com/matriarchdb/matriarch/internal/agent/supervise"
+	"github.com/matriarchdb/matriarch/internal/conf"
+	"github.com/matriarchdb/matriarch/internal/conf/catalog"
+	"github.com/matriarchdb/matriarch/internal/conf/ini"
+)
+
+const (
+	// iniFile is the key of the configuration Secret and the name of the file.
+	iniFile = "pgbouncer.ini"
+	// userlistFile is the key of the credentials Secret; the file is where auth_file says.
+	userlistFile = "userlist"
+)
+
+// Options say where things are.
+type Options struct {
+	// Etc is the folder of pgbouncer.ini.
+	Etc string
+	// Secret is the folder of userlist.
+	Secret string
+	// Scratch is a private folder for throwaway processes.
+	Scratch string
+}
+
+// Server is a PgBouncer process and its files.
+type Server struct {
+	opts    Options
+	sup     *supervise.Supervisor
+	program string
+	version string
+	catalog *catalog.Catalog
+
+	process  *supervise.Process
+	file     *ini.File         // written last
+	started  *ini.File         // that the process was started with
+	expected map[string]string // what a throwaway process reported for the file tried last
+	tried    string            // hash of that file
+}
+
+// New finds the binary and asks for its version.
+func New(ctx context.Context, sup *supervise.Supervisor, opts Options) (*Server, error) {
+	program, err := find()
+	if err != nil {
+		return nil, err
+	}
+	version, err := askVersion(ctx, sup, program)
+	if err != nil {
+		return nil, err
+	}
+	known, err := catalog.PgBouncer(version)
+	if err != nil {
+		return nil, fmt.Errorf("know the parameters of PgBouncer %s: %w", version, err)
+	}
+	return &Server{opts: opts, sup: sup, program: program, version: version, catalog: known}, nil
+}
+
+// Version is such as 1.18.0.
+func (s *Server) Version() string { return s.version }
+
+// Vet judges syntax, names and values by the catalog.
+func (s *Server) Vet(_ context.Context, set apply.Set) error {
+	file, err := parse(set)
+	if err != nil {
+		return err
+	}
+	if err := s.catalog.ValidateFile(file).Err(); err != nil {
+		return &apply.Refusal{Words: fmt.Sprintf("%s: %v", iniFile, err)}
+	}
+	return nil
+}
+
+func parse(set apply.Set) (*ini.File, error) {
+	text, found := set.Config[iniFile]
+	if !found {
+		return nil, &apply.Refusal{Words: "the configuration Secret has no key " + iniFile}
+	}
+	file, err := ini.Parse(string(text))
+	if err != nil {
+		return nil, &apply.Refusal{Words: fmt.Sprintf("%s: %v", iniFile, err)}
+	}
+	return file, nil
+}
+
+// Write puts the files into their folders.
+func (s *Server) Write(set apply.Set) error {
+	file, err := parse(set)
+	if err != nil {
+		return err
+	}
+	for name, content := range set.Config {
+		if err := apply.WriteFile(filepath.Join(s.opts.Etc, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	for name, content := range set.Credentials {
+		if err := apply.WriteFile(filepath.Join(s.opts.Secret, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	s.file = file
+	return nil
+}
+
+// Start starts pgbouncer in the foreground.
+func (s *Server) Start(ctx context.Context) error {
+	// A pid file left by a killed predecessor may name a process that lives now; nobody else runs a pgbouncer here.
+	if pidfile := setting(s.file, "pidfile", ""); pidfile != "" {
+		if err := os.Remove(pidfile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove what a former pgbouncer left: %w", err)
+		}
+	}
+	process, err := s.sup.Start(supervise.Command{Path: s.program, Args: []string{filepath.Join(s.opts.Etc, iniFile)}})
+	if err != nil {
+		return err
+	}
+	s.process, s.started = process, s.file
+	if err := awaitConsole(ctx, process, consoleOf(s.file)); err != nil {
+		return err
+	}
+	return s.checkListens(ctx)
+}
+
+// checkListens ends a pgbouncer that does not listen over TCP although it should: it only logs that and carries on.
+func (s *Server) checkListens(ctx context.Context) error {
+	if setting(s.file, "listen_addr", "") == "" {
+		return nil
+	}
+	listens, err := netstat.Listening(s.Port())
+	if err != nil || listens {
+		return err
+	}
+	words := s.LastWords()
+	_ = s.process.Stop(ctx, syscall.SIGTERM)
+	return fmt.Errorf("pgbouncer does not listen on port %d: %s", s.Port(), words)
+}
+
+// Exited is closed when the process is dead.
+func (s *Server) Exited() <-chan struct{} {
+	if s.process == nil {
+		dead := make(chan struct{})
+		close(dead)
+		return dead
+	}
+	return s.process.Done()
+}
+
+// LastWords are the last lines that the process printed.
+func (s *Server) LastWords() string {
+	if s.process == nil {
+		return ""
+	}
+	return apply.Complaints(s.process.Tail.Lines())
+}
+
+// Port is where clients connect.
+func (s *Server) Port() int {
+	if s.started == nil {
+		return 0
+	}
+	port, _ := strconv.Atoi(setting(s.started, "listen_port", defaultPort))
+	return port
+}
+
+const (
+	// queueWait is how long clients that wait for a server connection are given to get one before the pause.
+	queueWait = 3 * time.Second
+	// fastReserve is the time that an immediate exit gets.
+	fastReserve = 2 * time.Second
+)
+
+// Leave lets queued clients have their turn, then asks for a safe shutdown.
+func (s *Server) Leave(ctx context.Context) {
+	if err := s.awaitEmptyQueue(ctx); err != nil {
+		slog.Warn("cannot see whether clients are queued", "error", err)
+	}
+	// SIGINT in every version: wait until each server connection is released, then exit. SIGTERM is that of a
+	// version before 1.23, immediate; later ones take a second one so.
+	if err := s.process.StopGently(ctx, syscall.SIGINT, syscall.SIGTERM, fastReserve); err != nil {
+		slog.Warn("the server had to be killed", "error", err)
+	}
+}
+
+func setting(file *ini.File, name, fallback string) string {
+	if value, found := pgbouncerSection(file).Get(name); found && value != "" {
+		return value
+	}
+	return fallback
+}
+
+func pgbouncerSection(file *ini.File) *conf.Settings { return file.Section(ini.PgBouncer) }

@@ -1,0 +1,76 @@
+package pgpool
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/matriarchdb/matriarch/internal/agent/proctitle"
+)
+
+const (
+	// fastReserve is the time that a fast shutdown gets.
+	fastReserve = 3 * time.Second
+	// idleLook is how often the sessions are looked at, idleLooks how many looks in a row must find one idle.
+	idleLook  = 100 * time.Millisecond
+	idleLooks = 10
+)
+
+// Leave asks for a smart shutdown: children stop listening, and each ends when its client goes. An idle client would
+// hold the pod up to the end of its grace period, so its session is ended once it has been idle for a second; running
+// queries and open transactions may finish. Shortly before ctx ends the rest is cut off.
+//
+// client_idle_limit is of no help: a child that waits for its client does not see a new value (tried with 4.3.5). Nor
+// is SIGINT, the fast shutdown, once SIGTERM was sent: the main process does not look at it any more, the children do.
+func (s *Server) Leave(ctx context.Context) {
+	if err := s.process.Signal(syscall.SIGTERM); err != nil {
+		slog.Warn("cannot ask for a shutdown", "error", err)
+	}
+	patient := ctx
+	if deadline, found := ctx.Deadline(); found {
+		var cancel context.CancelFunc
+		patient, cancel = context.WithDeadline(ctx, deadline.Add(-fastReserve))
+		defer cancel()
+	}
+	if s.endIdle(patient) {
+		return
+	}
+	for _, child := range proctitle.ChildrenOf(s.process.PID()) {
+		_ = syscall.Kill(child.PID, syscall.SIGINT)
+	}
+	if err := s.process.Stop(ctx, syscall.SIGTERM); err != nil {
+		slog.Warn("the server had to be killed", "error", err)
+	}
+}
+
+// endIdle ends idle sessions until the server is gone, which it tells, or ctx ends.
+func (s *Server) endIdle(ctx context.Context) bool {
+	tick := time.NewTicker(idleLook)
+	defer tick.Stop()
+	idle := map[int]int{}
+	for {
+		select {
+		case <-s.process.Done():
+			return true
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+		for _, child := range proctitle.ChildrenOf(s.process.PID()) {
+			if !isIdle(child.Title) {
+				delete(idle, child.PID)
+				continue
+			}
+			if idle[child.PID]++; idle[child.PID] == idleLooks {
+				_ = syscall.Kill(child.PID, syscall.SIGINT)
+			}
+		}
+	}
+}
+
+// isIdle reads a child's title, "pgpool: user database client idle"; "idle in transaction" is not idle.
+func isIdle(title string) bool {
+	return strings.HasPrefix(title, "pgpool: ") && strings.HasSuffix(title, " idle")
+}

@@ -1,0 +1,137 @@
+// Package backend reads the PostgreSQL behind a pooler from its AppBinding: one that Matriarch runs, or one that
+// somebody wrote by hand for a server elsewhere.
+package backend
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	appcatalogv1alpha1 "github.com/matriarchdb/matriarch/api/appcatalog/v1alpha1"
+	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/naming"
+)
+
+// Server is a PostgreSQL as a pooler sees it.
+type Server struct {
+	// Namespace and Name of the AppBinding, which for a Postgres of Matriarch's are those of the Postgres.
+	Namespace, Name string
+	// Version of the server; empty when the AppBinding does not say.
+	Version string
+	Host    string
+	Port    int32
+	// StandbyHost is the Service of the standbys; empty when there is none.
+	StandbyHost string
+	// SSLMode as libpq knows it; empty when the AppBinding does not say.
+	SSLMode string
+	// CA are PEM certificates to check the server's with.
+	CA []byte
+	// Admin is the user of the AppBinding's Secret.
+	Admin User
+}
+
+// User is somebody who can log in.
+type User struct{ Name, Password string }
+
+// Read reads the AppBinding and its Secret. Whatever is missing is a *database.Waiting error: the pooler comes up by
+// itself when it appears. field is the path in the pooler's spec that named the AppBinding, for the message.
+func Read(ctx context.Context, r client.Reader, ref types.NamespacedName, field string) (Server, error) {
+	var binding appcatalogv1alpha1.AppBinding
+	if err := r.Get(ctx, ref, &binding); apierrors.IsNotFound(err) {
+		return Server{}, database.WaitFor("AppBinding %s: not found; create it, or correct %s", ref, field)
+	} else if err != nil {
+		return Server{}, fmt.Errorf("read AppBinding %s: %w", ref, err)
+	}
+	server := Server{
+		Namespace: ref.Namespace, Name: ref.Name, Version: binding.Spec.Version, CA: binding.Spec.ClientConfig.CABundle,
+	}
+	if err := server.address(binding.Spec.ClientConfig); err != nil {
+		return Server{}, database.WaitFor("AppBinding %s: %v", ref, err)
+	}
+	var err error
+	if server.Admin, err = credentials(ctx, r, binding); err != nil {
+		return Server{}, err
+	}
+	if service := binding.Spec.ClientConfig.Service; service != nil {
+		if server.StandbyHost, err = standbys(ctx, r, serviceName(ref.Namespace, service)); err != nil {
+			return Server{}, err
+		}
+	}
+	return server, nil
+}
+
+// address takes host, port and sslmode from the Service or the URL.
+func (s *Server) address(config appcatalogv1alpha1.ClientConfig) error {
+	query := ""
+	switch {
+	case config.Service != nil:
+		s.Host, query = hostOf(serviceName(s.Namespace, config.Service)), config.Service.Query
+		s.Port = cmp.Or(config.Service.Port, naming.PostgresPort)
+	case config.URL != nil:
+		parsed, err := url.Parse(*config.URL)
+		if err != nil {
+			return fmt.Errorf("spec.clientConfig.url does not parse: %w", withoutURL(err)) // which may hold a password
+		}
+		port, err := strconv.ParseUint(cmp.Or(parsed.Port(), strconv.Itoa(naming.PostgresPort)), 10, 16)
+		if err != nil || port == 0 || parsed.Hostname() == "" {
+			return fmt.Errorf("spec.clientConfig.url %q needs a host, and a port if it is not %d", parsed.Redacted(), naming.PostgresPort)
+		}
+		s.Host, s.Port, query = parsed.Hostname(), int32(port), parsed.RawQuery
+	default:
+		return errors.New("spec.clientConfig needs service or url")
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return fmt.Errorf("the query %q of spec.clientConfig does not parse: %w", query, err)
+	}
+	s.SSLMode = values.Get("sslmode")
+	return nil
+}
+
+func withoutURL(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		return wrapped.Err
+	}
+	return err
+}
+
+func serviceName(namespace string, service *appcatalogv1alpha1.ServiceReference) types.NamespacedName {
+	if service.Namespace != "" {
+		namespace = service.Namespace
+	}
+	return types.NamespacedName{Namespace: namespace, Name: service.Name}
+}
+
+// hostOf is the name under which a Service is reached from any namespace.
+func hostOf(service types.NamespacedName) string {
+	return service.Name + "." + service.Namespace + ".svc"
+}
+
+// standbys returns the host of the standbys' Service, empty when it does not exist.
+func standbys(ctx context.Context, r client.Reader, primary types.NamespacedName) (string, error) {
+	name := types.NamespacedName{Namespace: primary.Namespace, Name: naming.StandbyService(primary.Name)}
+	var service corev1.Service
+	if err := r.Get(ctx, name, &service); apierrors.IsNotFound(err) {
+		return "", nil
+	} else if err != nil {
+		return "", fmt.Errorf("read Service %s: %w", name, err)
+	}
+	return hostOf(name), nil
+}
+
+// DemandsTLS tells whether an sslmode forbids to connect without TLS.
+func DemandsTLS(sslmode string) bool {
+	switch sslmode {
+	case "require", "verify-ca", "verify-full":
+		return true
+	}
+	return false
+}

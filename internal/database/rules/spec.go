@@ -1,0 +1,71 @@
+package rules
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
+	"github.com/matriarchdb/matriarch/internal/database"
+)
+
+// Replicas checks spec.replicas; a most of 0 means no upper bound.
+func Replicas(now database.Instance, most int32) field.ErrorList {
+	at, n := field.NewPath("spec", "replicas"), now.Spec().Replicas
+	switch {
+	case n < 1:
+		return field.ErrorList{field.Invalid(at, n, "`spec.replicas` must be greater than 0")}
+	case most > 0 && n > most:
+		return field.ErrorList{field.Invalid(at, n, fmt.Sprintf("`spec.replicas` must be less than %d", most+1))}
+	}
+	return nil
+}
+
+// Halted refuses to halt what is protected from termination.
+func Halted(now database.Instance) field.ErrorList {
+	spec := now.Spec()
+	if spec.Halted && spec.DeletionPolicy == sharedv1.DeletionPolicyDoNotTerminate {
+		return field.ErrorList{field.Forbidden(field.NewPath("spec", "halted"),
+			"Can't halt, since deletion policy is 'DoNotTerminate'; change spec.deletionPolicy first")}
+	}
+	return nil
+}
+
+// WithoutTLS checks spec.tls and spec.sslMode of a kind that cannot be given certificates yet.
+func WithoutTLS(kind string, tls *sharedv1.TLSConfig, mode sharedv1.SSLMode) field.ErrorList {
+	spec := field.NewPath("spec")
+	if tls != nil {
+		return field.ErrorList{field.Forbidden(spec.Child("tls"),
+			"TLS for "+kind+" is not supported by this release of Matriarch; remove spec.tls")}
+	}
+	if mode != "" && mode != sharedv1.SSLModeDisable {
+		return field.ErrorList{field.Invalid(spec.Child("sslMode"), mode, "TLS is not enabled, enable it to use this sslMode")}
+	}
+	return nil
+}
+
+// InitScripts refuses what spec.init cannot do for a pooler.
+func InitScripts(init *sharedv1.InitSpec) field.ErrorList {
+	if init == nil || init.Script == nil {
+		return nil
+	}
+	at := field.NewPath("spec", "init", "script")
+	switch {
+	case init.Script.Git != nil:
+		return field.ErrorList{field.Forbidden(at.Child("git"),
+			"scripts from git are not supported by this release of Matriarch; use a ConfigMap or a Secret in spec.init.script")}
+	case init.Script.VolumeSource == corev1.VolumeSource{}:
+		return field.ErrorList{field.Required(at, "name the volume that holds the scripts, such as a configMap or secret")}
+	}
+	return nil
+}
+
+// Exporter refuses to monitor a version whose catalog object names no exporter.
+func Exporter(now database.Instance, monitor *sharedv1.MonitoringSpec, image string) field.ErrorList {
+	if monitor == nil || image != "" {
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(field.NewPath("spec", "monitor"),
+		"the catalog object of version "+now.Spec().Version+" names no exporter image; remove spec.monitor or complete it")}
+}

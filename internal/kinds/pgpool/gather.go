@@ -1,0 +1,90 @@
+package pgpool
+
+import (
+	"context"
+	"maps"
+
+	catalogv1alpha1 "github.com/matriarchdb/matriarch/api/catalog/v1alpha1"
+	kubedbv1alpha2 "github.com/matriarchdb/matriarch/api/kubedb/v1alpha2"
+	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/database/backend"
+	"github.com/matriarchdb/matriarch/internal/database/pooler"
+)
+
+// versions is the resource of the catalog objects.
+const versions = "pgpoolversions"
+
+// gathered is everything that was read about one Pgpool.
+type gathered struct {
+	pooler.Facts
+	pool     *kubedbv1alpha2.Pgpool
+	version  *catalogv1alpha1.PgpoolVersion
+	backends []Backend
+}
+
+// Gather reads the catalog version, the AppBinding, the users and the user's configuration.
+func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instance) (database.Gathered, error) {
+	g := gathered{pool: of(in), version: &catalogv1alpha1.PgpoolVersion{}}
+	if err := pooler.Usable(in, unsupported(g.pool)); err != nil {
+		return nil, err
+	}
+	if err := pooler.Version(ctx, r, in, g.version, versions); err != nil {
+		return nil, err
+	}
+	var err error
+	if g.Facts, err = pooler.Gather(ctx, r, k.Info(), in, wishes(g.pool)); err != nil {
+		return nil, err
+	}
+	if err := g.reachable(); err != nil {
+		return nil, err
+	}
+	if g.backends, err = backends(g.pool.Spec.Configuration, g.Server); err != nil {
+		return nil, database.Unusablef("Pgpool %s: %v", database.NameOf(in), err)
+	}
+	named, err := templateUsers(ctx, r, g.pool)
+	if err != nil {
+		return nil, err
+	}
+	delete(named, g.Server.Admin.Name) // whose password is the AppBinding's
+	maps.Copy(g.Users, named)
+	return g, nil
+}
+
+// reachable refuses a server that demands TLS: without a certificate of its own Pgpool does not offer TLS to servers
+// either.
+func (g gathered) reachable() error {
+	if !backend.DemandsTLS(g.Server.SSLMode) {
+		return nil
+	}
+	return database.Unusablef("Pgpool %s/%s: AppBinding %s/%s demands TLS (sslmode=%s), which Pgpool offers to no server "+
+		"without spec.tls, and that is not supported by this release of Matriarch",
+		g.pool.Namespace, g.pool.Name, g.Server.Namespace, g.Server.Name, g.Server.SSLMode)
+}
+
+// configInput is what the configuration files depend on.
+func (g gathered) configInput() ConfigInput {
+	in := ConfigInput{
+		Version: g.version.Spec.Version, Backends: g.backends, Custom: g.Custom,
+		ClientAuthMode: g.pool.Spec.ClientAuthMode,
+	}
+	if g.Live.Config != nil {
+		in.Former = string(g.Live.Config.Data[ConfFile])
+	}
+	return in
+}
+
+// passwords are the files with the credentials.
+func (g gathered) passwords() (map[string][]byte, error) {
+	files, err := credentialFiles(g.Admin(), g.Server.Admin, g.Users)
+	if err != nil {
+		return nil, database.Unusablef("credentials of Pgpool %s/%s: %v", g.pool.Namespace, g.pool.Name, err)
+	}
+	if g.Wishes.Monitor != nil { // the server's own Secret may be in another namespace, out of the pods' reach
+		files[exporterUserKey] = []byte(g.Server.Admin.Name)
+		files[exporterPasswordKey] = []byte(g.Server.Admin.Password)
+	}
+	return files, nil
+}
+
+// probeDatabase exists in every PostgreSQL cluster that initdb made.
+const probeDatabase = "postgres"

@@ -1,0 +1,67 @@
+package postgres
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/matriarchdb/matriarch/internal/conf"
+)
+
+// agentOwned are the parameters that say where files are and whom a standby follows: the agent sets them, per member.
+var agentOwned = []string{
+	"data_directory", "config_file", "hba_file", "ident_file", "external_pid_file", "cluster_name",
+	"primary_conninfo", "primary_slot_name", "promote_trigger_file",
+}
+
+// reserved finds the parameters that a user cannot set.
+func reserved(user *conf.Settings) conf.Problems {
+	var problems conf.Problems
+	for s := range user.All() {
+		if slices.Contains(agentOwned, conf.FoldName(s.Name)) {
+			problems = append(problems, conf.Problem{Line: s.Line, Name: s.Name, Value: s.Value,
+				Message: "the operator sets this for each member; remove it"})
+		}
+	}
+	return problems
+}
+
+// combinations finds what each server would accept line by line and die of at its start, or what would keep standbys
+// from following (knowledge of PostgreSQL's startup checks: postmaster.c, xlog.c).
+func combinations(in ConfigInput, s *conf.Settings) conf.Problems {
+	var problems conf.Problems
+	find := func(name, message string) {
+		value, _ := s.Get(name)
+		problems = append(problems, conf.Problem{Name: name, Value: value, Message: message})
+	}
+	if is(s, "wal_level", "minimal") {
+		find("wal_level", "standbys and archiving need at least replica")
+	}
+	if n, ok := number(s, "max_wal_senders"); ok && n < int(in.Replicas) {
+		find("max_wal_senders", fmt.Sprintf("%d members need at least %d", in.Replicas, in.Replicas))
+	}
+	connections, haveConnections := number(s, "max_connections")
+	reserve, haveReserve := number(s, "superuser_reserved_connections")
+	if haveConnections && haveReserve && reserve >= connections {
+		find("superuser_reserved_connections", fmt.Sprintf("it must be less than max_connections, which is %d", connections))
+	}
+	if is(s, "fsync", "off") {
+		problems = append(problems, conf.Problem{Name: "fsync", Value: "off", Warning: true,
+			Message: "a crash of the machine can destroy the database"})
+	}
+	return problems
+}
+
+func is(s *conf.Settings, name, value string) bool {
+	have, found := s.Get(name)
+	return found && have == value
+}
+
+func number(s *conf.Settings, name string) (int, bool) {
+	text, found := s.Get(name)
+	if !found {
+		return 0, false
+	}
+	n, err := strconv.Atoi(text)
+	return n, err == nil
+}

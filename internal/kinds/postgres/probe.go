@@ -1,0 +1,31 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/database/probe"
+	"github.com/matriarchdb/matriarch/internal/naming"
+)
+
+const (
+	// probeDatabase exists in every cluster that initdb made.
+	probeDatabase = "postgres"
+	// writeCheckTable is KubeDB's, so that a changed operator leaves no second one behind.
+	writeCheckTable = "kubedb_write_check"
+)
+
+// Probe logs in through the primary's Service as the administrator.
+func (Kind) Probe(ctx context.Context, from database.Gathered) database.Health {
+	g := from.(gathered)
+	target := probe.Target{
+		Host: g.pg.Name + "." + g.pg.Namespace + ".svc", Port: naming.PostgresPort,
+		User:     string(g.live.Auth.Data[naming.AuthUsername]),
+		Password: string(g.live.Auth.Data[naming.AuthPassword]),
+		Database: probeDatabase, Timeout: g.spec.Health.Timeout, Table: writeCheckTable,
+	}
+	if g.spec.Health.DisableWriteCheck {
+		target.Table = ""
+	}
+	return probe.Check(ctx, target)
+}

@@ -1,0 +1,155 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	appcatalogv1alpha1 "github.com/matriarchdb/matriarch/api/appcatalog/v1alpha1"
+	petsetv1 "github.com/matriarchdb/matriarch/api/apps/v1"
+	catalogv1alpha1 "github.com/matriarchdb/matriarch/api/catalog/v1alpha1"
+	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
+	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/kube"
+	"github.com/matriarchdb/matriarch/internal/naming"
+	"github.com/matriarchdb/matriarch/internal/petset"
+	"github.com/matriarchdb/matriarch/internal/provision"
+	"github.com/matriarchdb/matriarch/internal/testenv"
+)
+
+var env *testenv.Env
+
+func TestMain(m *testing.M) {
+	os.Exit(testenv.Main(m, &env, testenv.Options{AddToScheme: []func(*runtime.Scheme) error{
+		kubedbv1.AddToScheme, catalogv1alpha1.AddToScheme, appcatalogv1alpha1.AddToScheme, monitoringv1.AddToScheme,
+	}}))
+}
+
+const (
+	versionName       = "15.18"
+	deprecatedVersion = "13.16"
+)
+
+var versionsOnce sync.Once
+
+// versions makes the versions that the tests use, and the placement policy that is shipped.
+func versions(t testing.TB) {
+	t.Helper()
+	versionsOnce.Do(func() {
+		for name, deprecated := range map[string]bool{versionName: false, deprecatedVersion: true} {
+			v := &catalogv1alpha1.PostgresVersion{ObjectMeta: metav1.ObjectMeta{Name: name}}
+			v.Spec.Version, v.Spec.Deprecated = name, deprecated
+			v.Spec.DB.Image, v.Spec.Exporter.Image, v.Spec.Coordinator.Image = "postgres:"+name, "exporter:1", "none"
+			v.Spec.PodSecurityPolicies.DatabasePolicyName = "none"
+			v.Spec.SecurityContext.RunAsUser = ptr.To[int64](999)
+			create(t, v)
+		}
+		create(t, &petsetv1.PlacementPolicy{ObjectMeta: metav1.ObjectMeta{Name: naming.DefaultPlacement}})
+	})
+}
+
+func create(t testing.TB, o client.Object) {
+	t.Helper()
+	if err := env.Client.Create(context.Background(), o); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatalf("create %T %s: %v", o, o.GetName(), err)
+	}
+}
+
+// TestTheRestrictedPodSecurityStandardLetsEveryPodIn provisions a Postgres with everything in it in a namespace that
+// enforces the standard: the API server refuses a pod that breaks it.
+func TestTheRestrictedPodSecurityStandardLetsEveryPodIn(t *testing.T) {
+	t.Parallel()
+	ns := env.Namespace(t, "pod-security.kubernetes.io/enforce", "restricted")
+	versions(t)
+	run(t, ns)
+	create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "scripts"}})
+	pg := valid(ns)
+	pg.Spec.Replicas = ptr.To[int32](2)
+	pg.Spec.Init = &sharedv1.InitSpec{Script: &sharedv1.ScriptSource{VolumeSource: corev1.VolumeSource{
+		ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "scripts"}}}}}
+	pg.Spec.Monitor = &sharedv1.MonitoringSpec{Agent: sharedv1.MonitoringAgentPrometheusBuiltin}
+	pg.Spec.PodTemplate = &sharedv1.PodTemplateSpec{Spec: sharedv1.PodSpec{Containers: []corev1.Container{{Name: "side", Image: "side:1"}}}}
+	create(t, pg)
+
+	for i := range 2 {
+		pod := &corev1.Pod{}
+		eventually(t, ns, fmt.Sprintf("pg-%d", i), pod)
+		if len(pod.Spec.Containers) != 3 || len(pod.Spec.InitContainers) != 1 {
+			t.Errorf("pod %d has %d containers and %d before them", i, len(pod.Spec.Containers), len(pod.Spec.InitContainers))
+		}
+		eventually(t, ns, fmt.Sprintf("data-pg-%d", i), &corev1.PersistentVolumeClaim{})
+	}
+	eventually(t, ns, "pg", &appcatalogv1alpha1.AppBinding{})
+	eventually(t, ns, "pg-stats", &corev1.Service{})
+}
+
+func TestAPostgresOfAnUnknownVersionWaitsForIt(t *testing.T) {
+	t.Parallel()
+	ns := env.Namespace(t)
+	versions(t)
+	run(t, ns)
+	pg := valid(ns)
+	pg.Spec.Version = "later-" + ns
+	create(t, pg)
+	testenv.Eventually(t, func(ctx context.Context) error {
+		if err := env.Client.Get(ctx, client.ObjectKeyFromObject(pg), pg); err != nil {
+			return err
+		}
+		if !kube.ConditionFalse(pg.Status.Conditions, sharedv1.ConditionDatabaseDependencyReady) {
+			return fmt.Errorf("conditions are %+v", pg.Status.Conditions)
+		}
+		return nil
+	})
+	version := &catalogv1alpha1.PostgresVersion{}
+	if err := env.Client.Get(t.Context(), client.ObjectKey{Name: versionName}, version); err != nil {
+		t.Fatal(err)
+	}
+	version.ObjectMeta = metav1.ObjectMeta{Name: pg.Spec.Version}
+	create(t, version)
+	eventually(t, ns, "pg-0", &corev1.Pod{})
+}
+
+func eventually(t testing.TB, ns, name string, o client.Object) {
+	t.Helper()
+	testenv.Eventually(t, func(ctx context.Context) error {
+		return env.Client.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, o)
+	})
+}
+
+// run starts provisioner and PetSet controller for one namespace.
+func run(t testing.TB, ns string) {
+	t.Helper()
+	kinds := []database.Kind{New("agent:1")}
+	byObject, err := provision.CacheByObject(kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.Manager(t, testenv.ManagerOptions{Namespace: ns, Cache: byObject, Setup: func(mgr ctrl.Manager) error {
+		direct, err := client.NewWithWatch(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+		if err != nil {
+			return err
+		}
+		follower, err := kube.NewFollower(mgr.GetCache(), direct, provision.Coverage())
+		if err != nil {
+			return err
+		}
+		if err := petset.SetupWithManager(mgr, petset.Options{}); err != nil {
+			return err
+		}
+		return provision.Setup(mgr, kinds, provision.Options{
+			Follower: follower, Applier: kube.NewApplier(mgr.GetClient(), naming.FieldOwner),
+		})
+	}})
+}

@@ -1,0 +1,304 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	catalogv1alpha1 "github.com/matriarchdb/matriarch/api/catalog/v1alpha1"
+	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
+	"github.com/matriarchdb/matriarch/internal/conf"
+	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/database/backend"
+	"github.com/matriarchdb/matriarch/internal/database/blocks"
+	"github.com/matriarchdb/matriarch/internal/database/rules"
+	"github.com/matriarchdb/matriarch/internal/naming"
+)
+
+// podRules are what the API reserves.
+var podRules = rules.Pod{
+	Kind:         kubedbv1.KindPostgres,
+	Containers:   []string{naming.ContainerPostgres},
+	ForbiddenEnv: []string{"POSTGRES_USER", "POSTGRES_PASSWORD"},
+	ReservedVolumes: []string{
+		naming.PostgresDataVolume, naming.InitScriptVolume, naming.SharedMemoryVolume, naming.ConfigVolume, naming.CertsVolume,
+		"run-scripts", "role-scripts", "scripts", naming.AgentVolume, naming.RunVolume, naming.SocketsVolume,
+	},
+	ReservedMounts: []string{
+		naming.PostgresDataMount, naming.PostgresInitMount, naming.SharedMemoryDir, naming.PostgresConfigMount, naming.CertsDir,
+		"/run_scripts", "/role_scripts", "/scripts", naming.AgentDir, naming.RunDir, naming.PostgresSocketsDir,
+	},
+}
+
+// Validate says what is wrong with a Postgres.
+func (k Kind) Validate(ctx context.Context, r database.Reader, old, now database.Instance) ([]string, field.ErrorList) {
+	pg := of(now)
+	spec := field.NewPath("spec")
+	var c checks
+	c.shape(spec, pg)
+	c.security(spec, pg)
+	c.synchronous(spec, pg)
+	c.replication(spec, pg)
+	c.problems = append(c.problems, podRules.Check(spec.Child("podTemplate"), pg.Spec.PodTemplate)...)
+	c.storage(ctx, r, spec, pg)
+	if old != nil {
+		c.immutable(spec, of(old), pg)
+	}
+	version, problem := findVersion(ctx, r, spec.Child("version"), pg.Spec.Version)
+	if problem != nil {
+		return c.warnings, append(c.problems, problem)
+	}
+	c.deprecated(spec.Child("version"), version, old)
+	c.user(spec, pg, version)
+	c.configuration(ctx, r, gathered{subject: blocks.For(k.Info(), now), spec: now.Spec(), pg: pg, version: version})
+	c.ignored(pg)
+	return c.warnings, c.problems
+}
+
+// checks collects what is found.
+type checks struct {
+	warnings []string
+	problems field.ErrorList
+}
+
+func (c *checks) refuse(err *field.Error) { c.problems = append(c.problems, err) }
+
+func (c *checks) warn(format string, args ...any) {
+	c.warnings = append(c.warnings, fmt.Sprintf(format, args...))
+}
+
+// shape checks numbers and what is not supported.
+func (c *checks) shape(spec *field.Path, pg *kubedbv1.Postgres) {
+	if pg.Spec.Replicas != nil && *pg.Spec.Replicas < 1 {
+		c.refuse(field.Invalid(spec.Child("replicas"), *pg.Spec.Replicas,
+			fmt.Sprintf(`spec.replicas "%d" invalid. Value must be greater than zero`, *pg.Spec.Replicas)))
+	}
+	if pg.Spec.Halted && pg.Spec.DeletionPolicy == sharedv1.DeletionPolicyDoNotTerminate {
+		c.refuse(field.Invalid(spec.Child("halted"), true, "Can't halt, since termination policy is 'DoNotTerminate'"))
+	}
+	if err := unsupported(pg); err != nil {
+		c.refuse(field.Forbidden(spec, err.Error()))
+	}
+	if len(pg.Spec.ReadReplicas) > 0 {
+		c.refuse(field.Forbidden(spec.Child("readReplicas"), "read replicas are not supported by this release of Matriarch"))
+	}
+}
+
+// security checks what goes together of sslMode and clientAuthMode; TLS itself is refused by shape.
+func (c *checks) security(spec *field.Path, pg *kubedbv1.Postgres) {
+	if pg.Spec.TLS != nil {
+		return
+	}
+	if mode := pg.Spec.SSLMode; mode != "" && mode != sharedv1.SSLModeDisable {
+		c.refuse(field.Invalid(spec.Child("sslMode"), mode, "it needs spec.tls; without TLS the only mode is disable"))
+	}
+	if pg.Spec.ClientAuthMode == sharedv1.ClientAuthModeCert {
+		c.refuse(field.Invalid(spec.Child("clientAuthMode"), pg.Spec.ClientAuthMode, "it needs spec.tls; without TLS use md5 or scram"))
+	}
+}
+
+// synchronous checks which standbys a commit shall wait for.
+func (c *checks) synchronous(spec *field.Path, pg *kubedbv1.Postgres) {
+	sync := pg.Spec.SynchronousReplicationConfig
+	if sync == nil {
+		return
+	}
+	at := spec.Child("synchronousReplicationConfig")
+	if pg.Spec.StreamingMode != kubedbv1.StreamingModeSynchronous {
+		c.refuse(field.Forbidden(at, "it needs spec.streamingMode: Synchronous"))
+		return
+	}
+	n, replicas := int32(1), instance{pg}.Spec().Replicas
+	if sync.NumSyncReplicas != nil {
+		n = *sync.NumSyncReplicas
+	}
+	if n < 1 || n >= replicas && replicas > 1 {
+		c.refuse(field.Invalid(at.Child("numSyncReplicas"), n, fmt.Sprintf("it must be at least 1 and less than spec.replicas, which is %d", replicas)))
+	}
+	names := at.Child("standbyNames")
+	if sync.UseWildcard && len(sync.StandbyNames) > 0 {
+		c.refuse(field.Forbidden(names, "give either names or useWildcard"))
+	}
+	if len(sync.StandbyNames) > 0 && int(n) > len(sync.StandbyNames) {
+		c.refuse(field.Invalid(names, sync.StandbyNames, fmt.Sprintf("%d names are too few to wait for %d standbys", len(sync.StandbyNames), n)))
+	}
+	seen := map[string]bool{}
+	for i, name := range sync.StandbyNames {
+		switch {
+		case name == "":
+			c.refuse(field.Required(names.Index(i), "a name must not be empty"))
+		case seen[name]:
+			c.refuse(field.Duplicate(names.Index(i), name))
+		}
+		seen[name] = true
+	}
+}
+
+// replication checks how WAL is kept for standbys.
+func (c *checks) replication(spec *field.Path, pg *kubedbv1.Postgres) {
+	if pg.Spec.Replication == nil {
+		return
+	}
+	at := spec.Child("replication", "walLimitPolicy")
+	switch pg.Spec.Replication.WALLimitPolicy {
+	case kubedbv1.WALLimitPolicyKeepSegment:
+		c.refuse(field.Invalid(at, pg.Spec.Replication.WALLimitPolicy, "PostgreSQL 13 and later have no wal_keep_segments; use WALKeepSize"))
+	case kubedbv1.WALLimitPolicyReplicationSlot:
+		c.warn("spec.replication.walLimitPolicy: replication slots are not made by this release of Matriarch; WAL is kept by size instead")
+	}
+}
+
+// storage checks that there will be a volume.
+func (c *checks) storage(ctx context.Context, r database.Reader, spec *field.Path, pg *kubedbv1.Postgres) {
+	if pg.Spec.StorageType == sharedv1.StorageTypeEphemeral {
+		if pg.Spec.DeletionPolicy == sharedv1.DeletionPolicyHalt {
+			c.refuse(field.Invalid(spec.Child("deletionPolicy"), pg.Spec.DeletionPolicy, "Halt keeps volumes, and storage of the type Ephemeral has none"))
+		}
+		return
+	}
+	at := spec.Child("storage")
+	if pg.Spec.Storage == nil {
+		return // refused by shape
+	}
+	if size := (gathered{pg: pg}).storage(); size.IsZero() {
+		c.refuse(field.Required(at.Child("resources", "requests", "storage"), "the size of the volume is missing"))
+	}
+	class := pg.Spec.Storage.StorageClassName
+	if class == nil || *class == "" {
+		return
+	}
+	err := r.Get(ctx, types.NamespacedName{Name: *class}, &storagev1.StorageClass{})
+	switch {
+	case apierrors.IsNotFound(err):
+		c.refuse(field.Invalid(at.Child("storageClassName"), *class, fmt.Sprintf("storageClassName %q not found", *class)))
+	case err != nil:
+		c.refuse(field.InternalError(at.Child("storageClassName"), fmt.Errorf("read StorageClass %q: %w", *class, err)))
+	}
+}
+
+// immutable checks what must not change.
+func (c *checks) immutable(spec *field.Path, old, now *kubedbv1.Postgres) {
+	before, after := old.Spec.StorageType, now.Spec.StorageType
+	fillDefault(&before, sharedv1.StorageTypeDurable)
+	fillDefault(&after, sharedv1.StorageTypeDurable)
+	if before != after {
+		c.refuse(field.Forbidden(spec.Child("storageType"), "it can not be changed after creation"))
+	}
+	if old.Spec.Init != nil && old.Spec.Init.Initialized && !equality.Semantic.DeepEqual(old.Spec.Init, now.Spec.Init) {
+		c.refuse(field.Forbidden(spec.Child("init"), "it can not be changed once the database is initialized"))
+	}
+}
+
+func findVersion(ctx context.Context, r database.Reader, at *field.Path, name string) (*catalogv1alpha1.PostgresVersion, *field.Error) {
+	if name == "" {
+		return nil, field.Required(at, "spec.version is missing")
+	}
+	version := &catalogv1alpha1.PostgresVersion{}
+	err := r.Get(ctx, types.NamespacedName{Name: name}, version)
+	if apierrors.IsNotFound(err) {
+		return nil, field.Invalid(at, name, "version not supported; kubectl get postgresversions lists those that are")
+	}
+	if err != nil {
+		return nil, field.InternalError(at, fmt.Errorf("read PostgresVersion %q: %w", name, err))
+	}
+	return version, nil
+}
+
+// deprecated refuses a deprecated version for something new. What runs already may go on running.
+func (c *checks) deprecated(at *field.Path, version *catalogv1alpha1.PostgresVersion, old database.Instance) {
+	if !version.Spec.Deprecated {
+		return
+	}
+	message := fmt.Sprintf("version %s is deprecated; kubectl get postgresversions lists others", version.Name)
+	if old != nil && old.Spec().Version == version.Name {
+		c.warn("%s", message)
+		return
+	}
+	c.refuse(field.Invalid(at, version.Name, message))
+}
+
+// user checks that the server may run as the user that the pod template asks for.
+func (c *checks) user(spec *field.Path, pg *kubedbv1.Postgres, version *catalogv1alpha1.PostgresVersion) {
+	if pg.Spec.PodTemplate == nil || version.Spec.SecurityContext.RunAsAnyNonRoot || version.Spec.SecurityContext.RunAsUser == nil {
+		return
+	}
+	want := *version.Spec.SecurityContext.RunAsUser
+	for i, container := range pg.Spec.PodTemplate.Spec.Containers {
+		sc := container.SecurityContext
+		if container.Name != naming.ContainerPostgres || sc == nil || sc.RunAsUser == nil || *sc.RunAsUser == want {
+			continue
+		}
+		c.refuse(field.Invalid(spec.Child("podTemplate", "spec", "containers").Index(i).Child("securityContext", "runAsUser"),
+			*sc.RunAsUser, fmt.Sprintf("the image of version %s runs as user %d only", version.Name, want)))
+	}
+}
+
+// configuration checks what the user configured, as far as it can be known now. A Secret that is not there yet is no
+// error: the Postgres waits for it and says so.
+func (c *checks) configuration(ctx context.Context, r database.Reader, g gathered) {
+	config := g.pg.Spec.Configuration
+	if config == nil {
+		return
+	}
+	at := field.NewPath("spec", "configuration")
+	for key := range config.Inline {
+		if key != naming.PostgresUser {
+			c.refuse(field.NotSupported(at.Child("inline"), key, []string{naming.PostgresUser}))
+			return
+		}
+	}
+	if config.SecretName != "" {
+		text, err := backend.ConfigText(ctx, r, g.pg.Namespace, config.SecretName, naming.PostgresUser)
+		if waiting, ok := errors.AsType[*database.Waiting](err); ok {
+			c.warn("%v", waiting)
+		} else if err != nil {
+			c.refuse(field.InternalError(at.Child("secretName"), err))
+			return
+		}
+		g.secretText = text
+	}
+	rendered, err := Render(g.configInput())
+	if err != nil {
+		c.refuse(field.Invalid(at, g.pg.Name, err.Error()))
+		return
+	}
+	for _, o := range rendered.Overridden {
+		c.warn("%s = %s has no effect: the operator sets it to %s", o.User.Name, o.User.Value, o.InForce)
+	}
+}
+
+// ignored warns about what is accepted and has no effect.
+func (c *checks) ignored(pg *kubedbv1.Postgres) {
+	if pg.Spec.Arbiter != nil {
+		c.warn("spec.arbiter has no effect: the leader is elected through a Lease, which needs no arbiter")
+	}
+	if pg.Spec.EnforceFsGroup {
+		c.warn("spec.enforceFsGroup has no effect: it would need a container that runs as root")
+	}
+	if pg.Spec.Archiver != nil {
+		c.warn("spec.archiver has no effect in this release of Matriarch")
+	}
+	if pg.Spec.PodTemplate == nil {
+		return
+	}
+	for _, container := range pg.Spec.PodTemplate.Spec.Containers {
+		if container.Name == "pg-coordinator" {
+			c.warn("the container pg-coordinator does not exist here: the agent in the container postgres does its work")
+		}
+	}
+}
+
+// asProblems turns any error of rendering into findings.
+func asProblems(err error) conf.Problems {
+	if problems, ok := errors.AsType[conf.Problems](err); ok {
+		return problems
+	}
+	return conf.Problems{{Message: err.Error()}}
+}

@@ -1,0 +1,60 @@
+package naming
+
+// What operator and agent agree on: where the agent lives in a pod, what it is told and where it reports.
+const (
+	// AgentVolume is an emptyDir that the init container AgentInstaller fills with the agent's binary.
+	AgentVolume    = "matriarch"
+	AgentInstaller = "matriarch-agent-install"
+	AgentDir       = "/matriarch"
+	AgentBinary    = AgentDir + "/matriarch-agent"
+
+	// AgentPort serves /readyz and /livez over HTTP to the kubelet.
+	AgentPort     = 8355
+	AgentPortName = "agent"
+
+	// AnnotationReport is written by a pod's agent on its own pod: a report.Report as JSON.
+	AnnotationReport = "matriarch.dev/report"
+	// AnnotationConfigHash is written by the operator on the configuration Secret: the hash of its files.
+	AnnotationConfigHash = "matriarch.dev/config-hash"
+
+	// Environment of the agent, set by the operator in the pod template.
+	EnvKind              = "MATRIARCH_KIND"               // Postgres, Pgpool or PgBouncer
+	EnvInstance          = "MATRIARCH_INSTANCE"           // name of the database object
+	EnvPodName           = "POD_NAME"                     // downward API
+	EnvPodNamespace      = "POD_NAMESPACE"                // downward API
+	EnvPodUID            = "POD_UID"                      // downward API
+	EnvConfigSecret      = "MATRIARCH_CONFIG_SECRET"      // name of the configuration Secret
+	EnvCredentialsSecret = "MATRIARCH_CREDENTIALS_SECRET" // poolers: name of the Secret with users' credentials
+	EnvAuthSecret        = "MATRIARCH_AUTH_SECRET"        // name of the administrator's Secret
+	EnvLease             = "MATRIARCH_LEASE"              // Postgres: name of the leader Lease
+	EnvGoverningService  = "MATRIARCH_GOVERNING_SERVICE"  // Postgres: name of the headless Service
+	EnvStandbyMode       = "MATRIARCH_STANDBY_MODE"       // Postgres: Hot or Warm
+	EnvGracePeriod       = "MATRIARCH_GRACE_SECONDS"      // the pod's termination grace period in seconds
+
+	// PrevSuffix marks, inside the configuration Secret, the former content of a file: what a rollback returns to, and
+	// what an agent starts with when the server refuses the present content.
+	PrevSuffix = ".prev"
+)
+
+// Ports of the three servers and of the exporters.
+const (
+	PostgresPort        = 5432
+	PgpoolPort          = 9999
+	PCPPort             = 9595
+	PgBouncerPort       = 5432
+	ExporterPort        = 56790
+	PgpoolExporterPort  = 9719
+	PostgresPortName    = "db"
+	PrimaryServicePort  = "primary"
+	StandbyServicePort  = "standby"
+	PgpoolPCPPortName   = "pcp"
+	ContainerPostgres   = "postgres"
+	ContainerPgpool     = "pgpool"
+	ContainerPgBouncer  = "pgbouncer"
+	ContainerExporter   = "exporter"
+	PostgresDataVolume  = "data"
+	PostgresDataMount   = "/var/pv"
+	PGData              = "/var/pv/data"
+	PostgresInitMount   = "/var/initdb"
+	PostgresConfigMount = "/etc/config"
+)

@@ -1,0 +1,58 @@
+// Package naming holds every object name, label, selector, port and path that Matriarch uses, so that no other
+// package builds one by hand. The names are those of KubeDB's objects, because manifests, scripts and dashboards
+// written for it look for them.
+package naming
+
+// DNSLabelMax is the longest name that Kubernetes accepts for Services and as a label value (RFC 1123 label).
+const DNSLabelMax = 63
+
+// Finalizer is carried by every database object while its children have to be cleaned up by policy.
+const Finalizer = "kubedb.com"
+
+// FieldOwner is the one server-side-apply owner of every object that the operator writes.
+const FieldOwner = "matriarch"
+
+// withSuffix joins base and suffix and cuts the base so that the result stays a DNS label.
+func withSuffix(base, suffix string) string {
+	if over := len(base) + len(suffix) - DNSLabelMax; over > 0 {
+		base = base[:len(base)-over]
+	}
+	return base + suffix
+}
+
+// UID6 is the last six characters of an object's UID: the suffix that ties a generated Secret to one incarnation
+// of its database object.
+func UID6(uid string) string {
+	if len(uid) <= 6 {
+		return uid
+	}
+	return uid[len(uid)-6:]
+}
+
+// GoverningService is the headless Service that gives each pod its DNS name.
+func GoverningService(db string) string { return withSuffix(db, "-pods") }
+
+// StandbyService routes to the standbys of a Postgres.
+func StandbyService(db string) string { return withSuffix(db, "-standby") }
+
+// StatsService exposes the metrics exporter.
+func StatsService(db string) string { return withSuffix(db, "-stats") }
+
+// AuthSecret holds the administrator's user name and password, unless the user named another Secret.
+func AuthSecret(db string) string { return withSuffix(db, "-auth") }
+
+// ConfigSecret holds the final configuration files, rendered by the operator and read by the agents.
+func ConfigSecret(db, uid string) string { return withSuffix(db, "-"+UID6(uid)) }
+
+// PCPSecret holds the credential files of a Pgpool: pcp.conf and pool_passwd.
+func PCPSecret(db, uid string) string { return withSuffix(db, "-pcp-"+UID6(uid)) }
+
+// BackendSecret holds the credential file of a PgBouncer: userlist.
+func BackendSecret(db string) string { return withSuffix(db, "-backend") }
+
+// LeaderLease is the Lease that says which pod of a Postgres is the primary.
+func LeaderLease(db string) string { return withSuffix(db, "-leader") }
+
+// CertSecret holds the certificate with the given alias (server, client, metrics-exporter); the cert-manager
+// Certificate has the same name.
+func CertSecret(db, alias string) string { return withSuffix(db, "-"+alias+"-cert") }

@@ -1,0 +1,57 @@
+package naming
+
+// Volumes of a pod beside AgentVolume and the data volume, and where the server's container mounts them. All but the
+// init scripts are empty directories: the agent fills them.
+const (
+	// RunVolume is in memory: candidate files and password files.
+	RunVolume = "matriarch-run"
+	RunDir    = "/run/matriarch"
+	// SocketsVolume holds the server's Unix sockets.
+	SocketsVolume      = "matriarch-sockets"
+	PostgresSocketsDir = "/var/run/postgresql"
+	// ConfigVolume holds the files of the configuration Secret.
+	ConfigVolume = "custom-config"
+	// SharedMemoryVolume is in memory, because a container's own /dev/shm is too small for parallel queries.
+	SharedMemoryVolume = "shared-memory"
+	SharedMemoryDir    = "/dev/shm"
+	// TmpVolume makes /tmp writable under a read-only root.
+	TmpVolume = "matriarch-tmp"
+	TmpDir    = "/tmp"
+	// InitScriptVolume holds the user's init scripts.
+	InitScriptVolume = "initial-script"
+	// CertsVolume holds the TLS files, mounted at CertsDir.
+	CertsVolume = "certs"
+	CertsDir    = "/tls/certs"
+)
+
+// Names inside the Secrets.
+const (
+	// AuthUsername and AuthPassword are the keys of an auth Secret.
+	AuthUsername = "username"
+	AuthPassword = "password"
+
+	PostgresConf    = "postgresql.conf"
+	PostgresHBA     = "pg_hba.conf"
+	PostgresUser    = "user.conf"
+	PostgresInline  = "inline.conf"
+	PostgresTune    = "pgtune.conf"
+	PgpoolConf      = "pgpool.conf"
+	PgpoolHBA       = "pool_hba.conf"
+	PgpoolPCP       = "pcp.conf"
+	PgpoolPasswords = "pool_passwd"
+	PgBouncerIni    = "pgbouncer.ini"
+	PgBouncerUsers  = "userlist"
+)
+
+// Names of ports.
+const (
+	DatabasePortName = "db"
+	MetricsPortName  = "metrics"
+)
+
+// AnnotationTemplateHash is on a PetSet: the hash of its pod template without the agent's image. While it stays the
+// same the PetSet keeps the agent image that it has, so that an upgrade of the operator restarts nothing.
+const AnnotationTemplateHash = "matriarch.dev/template-hash"
+
+// MonitoringAgentLabel marks what Prometheus is meant to find, with the kind of agent as its value.
+const MonitoringAgentLabel = "monitoring.appscode.com/agent"

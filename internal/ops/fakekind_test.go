@@ -1,0 +1,204 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	petsetv1 "github.com/matriarchdb/matriarch/api/apps/v1"
+	kubedbv1alpha2 "github.com/matriarchdb/matriarch/api/kubedb/v1alpha2"
+	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
+	"github.com/matriarchdb/matriarch/internal/agent/report"
+	"github.com/matriarchdb/matriarch/internal/conf"
+	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/naming"
+)
+
+// file is the one configuration file of the kind in these tests. Its lines are name=value. A name that begins with
+// restart_ takes effect at a restart.
+const file = "server.conf"
+
+// fakeKind is a kind of database that exists only here; it uses the API types of Pgpool, whose CRDs are at hand.
+type fakeKind struct{}
+
+var (
+	_ database.Operable     = fakeKind{}
+	_ database.Reconfigurer = fakeKind{}
+)
+
+type fakeInstance struct{ pool *kubedbv1alpha2.Pgpool }
+
+func (i fakeInstance) Object() client.Object            { return i.pool }
+func (i fakeInstance) Status() *sharedv1.DatabaseStatus { return i.pool.DatabaseStatus() }
+func (i fakeInstance) DeepCopy() database.Instance      { return fakeInstance{i.pool.DeepCopy()} }
+func (i fakeInstance) Spec() database.Spec {
+	return database.Spec{Version: i.pool.Spec.Version, Replicas: ptr.Deref(i.pool.Spec.Replicas, 1)}
+}
+
+type fakeGathered struct {
+	pool       *kubedbv1alpha2.Pgpool
+	secretText string
+}
+
+func (fakeKind) Info() database.Info {
+	return database.Info{
+		Kind: "Pgpool", Name: naming.NamePgpool, Container: naming.ContainerPgpool, OpsKind: "PgpoolOpsRequest",
+	}
+}
+
+func (fakeKind) New() database.Instance                                   { return fakeInstance{&kubedbv1alpha2.Pgpool{}} }
+func (fakeKind) Default(database.Instance)                                {}
+func (fakeKind) Probe(context.Context, database.Gathered) database.Health { return database.Health{} }
+
+func (fakeKind) Validate(context.Context, database.Reader, database.Instance, database.Instance) ([]string, field.ErrorList) {
+	return nil, nil
+}
+
+func (fakeKind) Gather(ctx context.Context, r database.Reader, in database.Instance) (database.Gathered, error) {
+	pool := in.Object().(*kubedbv1alpha2.Pgpool)
+	g := fakeGathered{pool: pool}
+	if c := pool.Spec.Configuration; c != nil && c.SecretName != "" {
+		var secret corev1.Secret
+		err := r.Get(ctx, client.ObjectKey{Namespace: pool.Namespace, Name: c.SecretName}, &secret)
+		if apierrors.IsNotFound(err) {
+			return nil, database.WaitFor("Secret %s/%s: not found", pool.Namespace, c.SecretName)
+		}
+		if err != nil {
+			return nil, err
+		}
+		g.secretText = string(secret.Data[file])
+	}
+	return g, nil
+}
+
+func (g fakeGathered) text() string {
+	text := "default=1\n" + g.secretText
+	if c := g.pool.Spec.Configuration; c != nil {
+		text += c.Inline[file]
+	}
+	return text
+}
+
+func (fakeKind) Build(from database.Gathered) (database.Desired, error) {
+	g := from.(fakeGathered)
+	labels := naming.Offshoot(nil, naming.NamePgpool, g.pool.Name, naming.ComponentPooler)
+	data := map[string][]byte{file: []byte(g.text())}
+	pod := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: labels},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{
+			Name: naming.ContainerPgpool, Image: "pgpool:" + g.pool.Spec.Version,
+		}}},
+	}
+	return database.Desired{
+		Config: &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: g.pool.Namespace, Name: naming.ConfigSecret(g.pool.Name, string(g.pool.UID)), Labels: labels,
+				Annotations: map[string]string{naming.AnnotationConfigHash: report.HashFiles(data)},
+			},
+			Data: data,
+		},
+		PetSet: &petsetv1.PetSet{
+			ObjectMeta: metav1.ObjectMeta{Namespace: g.pool.Namespace, Name: g.pool.Name, Labels: labels},
+			Spec: petsetv1.PetSetSpec{
+				Replicas: g.pool.Spec.Replicas, ServiceName: g.pool.Name + "-pods", Template: pod,
+				Selector: &metav1.LabelSelector{MatchLabels: naming.Selector(naming.NamePgpool, g.pool.Name)},
+			},
+		},
+	}, nil
+}
+
+func (fakeKind) Members(pods []corev1.Pod) []database.Member {
+	members := make([]database.Member, 0, len(pods))
+	for i := range pods {
+		pod := &pods[i]
+		m := database.Member{Pod: pod}
+		for _, c := range pod.Status.Conditions {
+			m.Ready = m.Ready || c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && pod.DeletionTimestamp == nil
+		}
+		if _, err := fmt.Sscanf(pod.Name[strings.LastIndex(pod.Name, "-")+1:], "%d", &m.Ordinal); err != nil {
+			m.Ordinal = -1
+		}
+		members = append(members, m)
+	}
+	slices.SortFunc(members, func(a, b database.Member) int { return a.Ordinal - b.Ordinal })
+	return members
+}
+
+func (fakeKind) Operation(t opsv1alpha1.OpsRequestType) (database.OperationTexts, bool) {
+	texts := database.OperationTexts{
+		Start:      database.Text{Type: string(t), Message: "started"},
+		Objects:    database.Text{Type: "UpdatePetSets", Message: "objects of {database} written"},
+		Reload:     database.Text{Type: "ReloadPods", Reason: "ReloadPodsSucceeded", Message: "reloaded"},
+		Restart:    database.Text{Type: "RestartPods", Message: "restarted"},
+		Database:   database.Text{Type: "UpdateDatabase", Message: "spec written"},
+		Success:    database.Text{Type: "Successful", Message: "done by {request}"},
+		PodChosen:  []string{"GetPod"},
+		PodEvicted: []string{"EvictPod"},
+		PodBack:    []string{"CheckPodRunning"},
+	}
+	return texts, t == opsv1alpha1.OpsRestart || t == opsv1alpha1.OpsReconfigure
+}
+
+func (fakeKind) Reconfigure(in database.Instance, change database.ConfigChange) (database.Instance, error) {
+	out := in.DeepCopy()
+	spec := &out.Object().(*kubedbv1alpha2.Pgpool).Spec
+	if spec.Configuration == nil || change.Remove {
+		spec.Configuration = &kubedbv1alpha2.PgpoolConfiguration{}
+	}
+	if change.SecretName != "" {
+		spec.Configuration.SecretName = change.SecretName
+	}
+	if text, found := change.Apply[file]; found {
+		spec.Configuration.Inline = map[string]string{file: text}
+	}
+	if spec.Configuration.SecretName == "" && spec.Configuration.Inline == nil {
+		spec.Configuration = nil
+	}
+	return out, nil
+}
+
+func (fakeKind) Check(from database.Gathered) conf.Problems {
+	if strings.Contains(from.(fakeGathered).text(), "unknown=") {
+		return conf.Problems{{Line: 2, Name: "unknown", Value: "1", Message: "no such parameter"}}
+	}
+	return nil
+}
+
+func (fakeKind) Compare(_ database.Gathered, before, after map[string][]byte) []database.ParameterChange {
+	old, now := lines(before[file]), lines(after[file])
+	names := map[string]bool{}
+	for name := range old {
+		names[name] = true
+	}
+	for name := range now {
+		names[name] = true
+	}
+	var changes []database.ParameterChange
+	for name := range names {
+		if old[name] != now[name] {
+			changes = append(changes, database.ParameterChange{
+				File: file, Name: name, Old: old[name], New: now[name], Restart: strings.HasPrefix(name, "restart_"),
+			})
+		}
+	}
+	slices.SortFunc(changes, func(a, b database.ParameterChange) int { return strings.Compare(a.Name, b.Name) })
+	return changes
+}
+
+func lines(text []byte) map[string]string {
+	values := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		values[name] = value
+	}
+	return values
+}

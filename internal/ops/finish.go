@@ -1,0 +1,98 @@
+package ops
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
+	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/kube"
+	"github.com/matriarchdb/matriarch/internal/ops/step"
+)
+
+// finish ends a request whose steps are over, one way or the other.
+func (run *run) finish(ctx context.Context) kube.Outcome {
+	if f := run.journal().Failure; f != nil {
+		return run.end(ctx, opsv1alpha1.OpsRequestPhaseFailed, failedText(f))
+	}
+	return run.end(ctx, opsv1alpha1.OpsRequestPhaseSuccessful, run.texts.Success)
+}
+
+// end resumes the database, if the request holds it, and then says how the request ended. Killed in between, the request
+// is still what it was and ends again; the database is free by then, but no other request begins while this one counts
+// as Progressing.
+func (run *run) end(ctx context.Context, phase opsv1alpha1.OpsRequestPhase, last database.Text) kube.Outcome {
+	if err := run.giveBack(ctx); err != nil {
+		return kube.Failed(err)
+	}
+	run.measure()
+	if j := run.status().Journal; j != nil {
+		j.Step, j.Attempt, j.Deadline, j.Waiting = "", 0, nil, ""
+	}
+	run.status().Phase = phase
+	if last.Reason == "" {
+		last.Reason = last.Type
+	}
+	run.set(last, true)
+	if err := run.persist(ctx); err != nil {
+		return kube.Failed(err)
+	}
+	return run.tidy(ctx)
+}
+
+// giveBack resumes the database and tells so.
+func (run *run) giveBack(ctx context.Context) error {
+	if run.database == nil || run.held() != holdOf(run.request) {
+		return nil
+	}
+	kind := run.r.info.Kind
+	run.starting(ctx, "Resuming %s database: %s", kind, run.databaseName())
+	if err := run.resume(ctx); err != nil {
+		return err
+	}
+	run.succeeded(ctx, "Successfully resumed %s database: %s for %s: %s",
+		kind, run.databaseName(), run.r.info.OpsKind, run.request.GetName())
+	return nil
+}
+
+// measure writes down what the operation cost.
+func (run *run) measure() {
+	j := run.status().Journal
+	if j == nil || j.Started == nil {
+		return
+	}
+	if run.status().Disruption == nil {
+		run.status().Disruption = &opsv1alpha1.Disruption{}
+	}
+	d := run.status().Disruption
+	d.Duration = metav1.Duration{Duration: run.now.Sub(j.Started.Time).Round(time.Second)}
+	d.PodsRestarted = 0
+	for _, t := range j.Targets {
+		gone := run.texts.PodEvicted
+		if t.Rollback {
+			gone = []string{step.TypeRestorePod}
+		}
+		if len(gone) > 0 && kube.ConditionTrue(run.status().Conditions, step.Part(gone[0], t.Name)) {
+			d.PodsRestarted++
+		}
+	}
+}
+
+// tidy makes sure that a request which is over holds nothing.
+func (run *run) tidy(ctx context.Context) kube.Outcome {
+	if err := run.giveBack(ctx); err != nil {
+		return kube.Failed(err)
+	}
+	if err := run.setFinalizer(ctx, false); err != nil {
+		return kube.Failed(err)
+	}
+	run.r.forget(run.request.GetUID())
+	return kube.Done()
+}
+
+// cancelPending ends a request that was deleted between taking its finalizer and taking its first step.
+func (run *run) cancelPending(ctx context.Context) kube.Outcome {
+	return run.refuse(ctx, step.ReasonCancelled, "the request was deleted before it began")
+}

@@ -1,0 +1,323 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
+	"github.com/matriarchdb/matriarch/internal/agent/report"
+	"github.com/matriarchdb/matriarch/internal/testenv"
+)
+
+// scenario is one operation from beginning to end, and what there is to see afterwards.
+type scenario struct {
+	reason   string
+	replicas int
+	spec     opsv1alpha1.PgpoolOpsRequestSpec
+	phase    opsv1alpha1.OpsRequestPhase
+	// failure is the reason of the condition Failed.
+	failure string
+	// made is how many pods of each name there were in all.
+	made map[string]int
+	// file is the content of the configuration file that is in force everywhere at the end.
+	file string
+}
+
+func withRestart(spec opsv1alpha1.PgpoolOpsRequestSpec, mode opsv1alpha1.ReconfigureRestart) opsv1alpha1.PgpoolOpsRequestSpec {
+	spec.Configuration.Restart = mode
+	return spec
+}
+
+func scenarios() map[string]scenario {
+	return map[string]scenario{
+		"restart": {
+			reason: "a Restart replaces every pod once", replicas: 2, spec: restart(),
+			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
+			made:  map[string]int{"db-0": 2, "db-1": 2}, file: "default=1\n",
+		},
+		"reload": {
+			reason: "what a reload can change restarts nothing", replicas: 2, spec: reconfigure("a=1\n"),
+			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
+			made:  map[string]int{"db-0": 1, "db-1": 1}, file: "default=1\na=1\n",
+		},
+		"reload and restart": {
+			reason: "what needs a restart restarts every pod once", replicas: 2, spec: reconfigure("restart_a=1\n"),
+			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
+			made:  map[string]int{"db-0": 2, "db-1": 2}, file: "default=1\nrestart_a=1\n",
+		},
+		"restart is true": {
+			reason: "a restart that was asked for happens", replicas: 2,
+			spec:  withRestart(reconfigure("a=1\n"), opsv1alpha1.ReconfigureRestartTrue),
+			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
+			made:  map[string]int{"db-0": 2, "db-1": 2}, file: "default=1\na=1\n",
+		},
+		"restart is false": {
+			reason: "a restart that was forbidden does not happen", replicas: 2,
+			spec:  withRestart(reconfigure("restart_a=1\n"), opsv1alpha1.ReconfigureRestartFalse),
+			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
+			made:  map[string]int{"db-0": 1, "db-1": 1}, file: "default=1\nrestart_a=1\n",
+		},
+		"refused": {
+			reason: "what the servers refuse is taken back", replicas: 2, spec: reconfigure("refused=1\n"),
+			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "ConfigurationRejected",
+			made: map[string]int{"db-0": 1, "db-1": 1}, file: "default=1\n",
+		},
+		"crash": {
+			reason: "a server that does not come back recovers with the former files, the others are left alone", replicas: 2,
+			spec:  reconfigure("restart_crash=1\n"),
+			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "TimedOut",
+			made: map[string]int{"db-0": 2, "db-1": 1}, file: "default=1\n",
+		},
+		"dead": {
+			reason: "a pod that cannot recover is replaced, the others are left alone", replicas: 2,
+			spec:  reconfigure("restart_dead=1\n"),
+			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "TimedOut",
+			made: map[string]int{"db-0": 3, "db-1": 1}, file: "default=1\n",
+		},
+	}
+}
+
+func TestOperationsEndAsTheyShould(t *testing.T) {
+	t.Parallel()
+	for name, sc := range scenarios() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sc.replicas)
+			w.ask("op", sc.spec)
+			w.drive(w.engine(w.client), "op")
+			w.ended(sc)
+		})
+	}
+}
+
+// ended compares what there is with what the scenario promises.
+func (w *world) ended(sc scenario) {
+	w.t.Helper()
+	for w.tick() {
+	}
+	request := w.request("op")
+	if request.Status.Phase != sc.phase {
+		w.t.Fatalf("%s: %s", sc.reason, w.dump("op"))
+	}
+	w.check(request, sc.made)
+	if got := string(w.secret().Data[file]); got != sc.file {
+		w.t.Errorf("%s: the configuration is %q, want %q", sc.reason, got, sc.file)
+	}
+	inline := ""
+	if c := w.database().Spec.Configuration; c != nil {
+		inline = c.Inline[file]
+	}
+	if want := strings.TrimPrefix(sc.file, "default=1\n"); inline != want {
+		w.t.Errorf("%s: spec.configuration says %q, want %q", sc.reason, inline, want)
+	}
+	if sc.failure != "" {
+		c := request.Status.Conditions[len(request.Status.Conditions)-1]
+		if c.Type != opsv1alpha1.ConditionFailed || c.Status != metav1.ConditionTrue || c.Reason != sc.failure {
+			w.t.Errorf("%s: the last condition is %+v", sc.reason, c)
+		}
+	}
+	hash := report.HashFiles(w.secret().Data)
+	for name, pod := range w.pods() {
+		r, err := report.Parse(pod.Annotations)
+		if err != nil || !r.Accepted(hash) || !isReady(pod) {
+			w.t.Errorf("%s: pod %s is not ready with the configuration in force: %+v, %v", sc.reason, name, r, err)
+		}
+	}
+}
+
+// writesOf runs a scenario without faults and returns how many writes it takes.
+func writesOf(t *testing.T, sc scenario) int {
+	t.Helper()
+	w := newWorld(t, sc.replicas)
+	w.ask("op", sc.spec)
+	var faults testenv.Faults
+	w.drive(w.engine(faulty(t, &faults)), "op")
+	w.ended(sc)
+	t.Logf("%d writes", len(faults.Writes()))
+	return len(faults.Writes())
+}
+
+var errKilled = errors.New("the operator was killed (injected)")
+
+// The operator dies after a write, before it hears of it. Dying before the next write is the same to everybody else.
+func TestAnOperatorKilledAtAnyWriteLeavesWorkThatTheNextOneFinishes(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"restart", "reload", "reload and restart", "refused", "crash", "dead"} {
+		sc := scenarios()[name]
+		atEveryWrite(t, name, sc, func(t *testing.T, w *world, n int) {
+			t.Helper()
+			var faults testenv.Faults
+			faults.FailNth(n, testenv.After, errKilled)
+			for later := n + 1; later < n+50; later++ {
+				faults.FailNth(later, testenv.Before, errKilled)
+			}
+			w.driveUntil(w.engine(faulty(t, &faults)), func() bool { return faults.Fired() > 0 })
+			w.drive(w.engine(w.client), "op")
+			w.ended(sc)
+		})
+	}
+}
+
+// A write fails, the operator lives and tries again.
+func TestAFailedWriteIsMadeUpFor(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"reload and restart", "dead"} {
+		sc := scenarios()[name]
+		for _, moment := range []testenv.Moment{testenv.Before, testenv.After} {
+			atEveryWrite(t, fmt.Sprintf("%s, %s", name, moment), sc, func(t *testing.T, w *world, n int) {
+				t.Helper()
+				var faults testenv.Faults
+				faults.FailNth(n, moment, testenv.ErrConnectionLost)
+				w.drive(w.engine(faulty(t, &faults)), "op")
+				if faults.Fired() != 1 {
+					t.Errorf("%d writes failed, want 1", faults.Fired())
+				}
+				w.ended(sc)
+			})
+		}
+	}
+}
+
+// An operator is held up at a write (SIGSTOP, a lost leader lease) until another one has carried out everything, and
+// then goes on as if nothing had happened.
+func TestAnOperatorThatComesLateDoesNothing(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"reload and restart", "dead"} {
+		sc := scenarios()[name]
+		atEveryWrite(t, name, sc, func(t *testing.T, w *world, n int) {
+			t.Helper()
+			other := w.engine(w.client)
+			late := w.engine(beforeWrite(t, n, func() { w.drive(other, "op") }))
+			w.drive(late, "op")
+			w.ended(sc)
+		})
+	}
+}
+
+// atEveryWrite runs a scenario once for each write that it takes.
+func atEveryWrite(t *testing.T, name string, sc scenario, run func(*testing.T, *world, int)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		for n := range writesOf(t, sc) {
+			t.Run(fmt.Sprintf("write %d", n+1), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, sc.replicas)
+				w.ask("op", sc.spec)
+				run(t, w, n+1)
+			})
+		}
+	})
+}
+
+// driveUntil is drive, up to the moment that stop says so.
+func (w *world) driveUntil(r *Reconciler, stop func() bool) {
+	w.t.Helper()
+	for range 300 {
+		_, result := w.step(r, "op")
+		if stop() {
+			return
+		}
+		if !w.tick() && result.RequeueAfter > 0 {
+			w.pass(result.RequeueAfter)
+		}
+	}
+	w.t.Fatalf("it never came to that write: %s", w.dump("op"))
+}
+
+// faulty returns a client with faults in front of its writes.
+func faulty(t *testing.T, faults *testenv.Faults) client.Client {
+	t.Helper()
+	return clientOf(t, faults.Config(env.Config))
+}
+
+func clientOf(t *testing.T, cfg *rest.Config) client.Client {
+	t.Helper()
+	c, err := client.New(cfg, client.Options{Scheme: env.Scheme, Mapper: env.Client.RESTMapper()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// beforeWrite returns a client that calls something before its n-th write.
+func beforeWrite(t *testing.T, n int, call func()) client.Client {
+	t.Helper()
+	var mu sync.Mutex
+	due := func(req *http.Request) bool {
+		if req.Method == http.MethodGet || strings.Contains(req.URL.Path, "/events") {
+			return false
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		n--
+		return n == 0
+	}
+	cfg := rest.CopyConfig(env.Config)
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(req *http.Request) (*http.Response, error) {
+			if due(req) {
+				call()
+			}
+			return next.RoundTrip(req)
+		})
+	})
+	return clientOf(t, cfg)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// Two operators that both believe to be the leader, at the same time.
+func TestTwoOperatorsAtOnceDoNothingTwice(t *testing.T) {
+	t.Parallel()
+	for name, sc := range scenarios() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sc.replicas)
+			w.ask("op", sc.spec)
+			engines := []*Reconciler{w.engine(w.client), w.engine(w.client)}
+			for range 300 {
+				if w.both(engines) {
+					break
+				}
+			}
+			w.ended(sc)
+		})
+	}
+}
+
+// both lets two engines reconcile at the same time, and then the world take its turn. It returns true at the end.
+func (w *world) both(engines []*Reconciler) bool {
+	w.t.Helper()
+	results := make([]bool, len(engines))
+	var wait sync.WaitGroup
+	for i, r := range engines {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			request, result := w.step(r, "op")
+			results[i] = request.Status.Phase.Finished() && len(request.Finalizers) == 0
+			_ = result
+		}()
+	}
+	wait.Wait()
+	if !w.tick() {
+		w.pass(DefaultTimeout / 4)
+	}
+	if diff := cmp.Diff(results[0], results[1]); diff != "" {
+		return false
+	}
+	return results[0]
+}

@@ -1,0 +1,32 @@
+package ops
+
+import (
+	"context"
+
+	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
+	"github.com/matriarchdb/matriarch/internal/ops/step"
+)
+
+// recipe is a type of operation: how it is planned, its steps, and the steps that undo it from wherever it got to.
+type recipe struct {
+	plan        func(context.Context, *step.Scope) (*planned, error)
+	steps, undo []step.Step
+	// unknown means that the kind of database does not have the operation.
+	unknown bool
+}
+
+// recipes are all types of operations. To add one, list its steps here and give the kinds the words for it.
+func recipes() map[opsv1alpha1.OpsRequestType]recipe {
+	return map[opsv1alpha1.OpsRequestType]recipe{
+		opsv1alpha1.OpsRestart: {
+			plan:  planRestart,
+			steps: []step.Step{step.RestartPods{All: true}},
+			undo:  []step.Step{step.RestorePods{Await: true}},
+		},
+		opsv1alpha1.OpsReconfigure: {
+			plan:  planReconfigure,
+			steps: []step.Step{step.UpdateObjects{}, step.ReloadPods{}, step.RestartPods{}, step.UpdateDatabase{}},
+			undo:  []step.Step{step.RestoreDatabase{}, step.RestoreObjects{}, step.RestorePods{}},
+		},
+	}
+}

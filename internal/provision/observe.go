@@ -1,0 +1,125 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
+	"github.com/matriarchdb/matriarch/internal/agent/report"
+	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/kube"
+	"github.com/matriarchdb/matriarch/internal/naming"
+)
+
+const conditionReplicaReady = sharedv1.ConditionReplicaReady
+
+// observe looks at the members: how many are ready, and which configuration they have in force.
+func (r *Reconciler) observe(ctx context.Context, s *scope) (bool, kube.Outcome) {
+	if s.halted {
+		return false, kube.Done()
+	}
+	var pods corev1.PodList
+	if err := r.client.List(ctx, &pods, client.InNamespace(s.Namespace()), client.MatchingLabels(s.Selector())); err != nil {
+		return false, kube.Failed(fmt.Errorf("list the pods of %s: %w", s.title(), err))
+	}
+	s.members = r.kind.Members(pods.Items)
+	s.setReplicas(s.work.Spec().Replicas)
+	if s.desired != nil && s.desired.Config != nil && !s.paused() {
+		s.setConfiguration(s.desired.Config.Annotations[naming.AnnotationConfigHash])
+	}
+	return true, kube.Done()
+}
+
+func (s *scope) setReplicas(desired int32) {
+	ready := s.readyMembers()
+	if ready >= desired {
+		s.set(conditionReplicaReady, true, sharedv1.ReasonAllReplicasReady, s.words(s.Info.Texts.ReplicasReady))
+		return
+	}
+	s.set(conditionReplicaReady, false, sharedv1.ReasonSomeReplicasNotReady, fmt.Sprintf(
+		"All desired replicas are not ready. For PetSet: %s desired replicas: %d, ready replicas: %d.%s",
+		s.fullName(), desired, ready, s.problems()))
+}
+
+func (s *scope) readyMembers() int32 {
+	var ready int32
+	for _, m := range s.members {
+		if m.Ready {
+			ready++
+		}
+	}
+	return ready
+}
+
+// problems says in the agents' words why members are not ready.
+func (s *scope) problems() string {
+	var b strings.Builder
+	for _, m := range s.members {
+		if rep, err := report.Parse(m.Pod.Annotations); err == nil && rep.Problem != "" && !m.Ready {
+			fmt.Fprintf(&b, " %s: %s.", m.Pod.Name, strings.TrimRight(rep.Problem, ". \n"))
+		}
+	}
+	return b.String()
+}
+
+// setConfiguration compares what the members have in force with the configuration of that hash.
+func (s *scope) setConfiguration(hash string) {
+	const about = database.ConditionConfigurationApplied
+	var refused, pending, behind []string
+	reported := false
+	for _, m := range s.members {
+		rep, err := report.Parse(m.Pod.Annotations)
+		if err != nil || rep.ConfigHash == "" && rep.Rejected == nil {
+			continue
+		}
+		reported = true
+		words, no := rep.Refused(hash)
+		switch {
+		case no:
+			refused = append(refused, m.Pod.Name+": "+words)
+		case !rep.Accepted(hash):
+			behind = append(behind, m.Pod.Name)
+		case len(rep.PendingRestart) > 0:
+			pending = append(pending, m.Pod.Name+": "+strings.Join(rep.PendingRestart, ", "))
+		}
+	}
+	switch {
+	case !reported:
+	case len(refused) > 0:
+		s.set(about, false, database.ReasonConfigurationRejected,
+			"The newest configuration is refused and the former one stays in force. "+strings.Join(refused, "; "))
+	case len(behind) > 0:
+		s.set(about, false, database.ReasonConfigurationPropagates,
+			"The newest configuration is not yet in force on "+strings.Join(behind, ", ")+".")
+	case len(pending) > 0:
+		s.set(about, false, database.ReasonRestartPending,
+			"Parameters wait for a restart of the member. "+strings.Join(pending, "; "))
+	default:
+		s.set(about, true, database.ReasonConfigurationInForce, "The newest configuration is in force on every member.")
+	}
+}
+
+// words fills the instance's name into one of the kind's texts.
+func (s *scope) words(text string) string {
+	return strings.ReplaceAll(text, "%s", s.fullName())
+}
+
+// persistentSecrets are the names of the Secrets that outlive the instance.
+func (s *scope) persistentSecrets() []string {
+	names := []string{s.in.Spec().AuthSecretName(naming.AuthSecret(s.Name()))}
+	if s.Info.PersistentSecrets != nil {
+		names = append(names, s.Info.PersistentSecrets(s.Name(), string(s.Object.GetUID()))...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func isSecret(o client.Object) bool {
+	_, ok := o.(*corev1.Secret)
+	return ok
+}

@@ -1,0 +1,79 @@
+package provision
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/matriarchdb/matriarch/internal/agent/report"
+	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/database/blocks"
+	"github.com/matriarchdb/matriarch/internal/kube"
+	"github.com/matriarchdb/matriarch/internal/naming"
+)
+
+// observed is a scope whose members have reported that.
+func observed(ready bool, reports ...report.Report) *scope {
+	kind := newFakeKind()
+	in := kind.New()
+	in.Object().SetName(instanceName)
+	s := &scope{Subject: blocks.For(kind.Info(), in), in: in, work: in}
+	for i, r := range reports {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "db-" + string(rune('0'+i))}}
+		if r.ConfigHash != "" || r.Rejected != nil || r.Problem != "" {
+			pod.Annotations = map[string]string{naming.AnnotationReport: r.String()}
+		}
+		s.members = append(s.members, database.Member{Pod: pod, Ordinal: i, Ready: ready})
+	}
+	return s
+}
+
+func TestWhatTheMembersSayOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	inForce := report.Report{ConfigHash: "new"}
+	behind := report.Report{ConfigHash: "old"}
+	refused := report.Report{ConfigHash: "old", Rejected: &report.Rejection{ConfigHash: "new", Message: "no such parameter"}}
+	refusedBefore := report.Report{ConfigHash: "new", Rejected: &report.Rejection{ConfigHash: "old", Message: "no such parameter"}}
+	pending := report.Report{ConfigHash: "new", PendingRestart: []string{"max_connections"}}
+	for _, test := range []struct {
+		name    string
+		reports []report.Report
+		reason  string // empty: no condition
+		words   string
+	}{
+		{"nobody has reported", []report.Report{{}, {}}, "", ""},
+		{"all have it", []report.Report{inForce, inForce}, database.ReasonConfigurationInForce, ""},
+		{"one has not reported yet", []report.Report{inForce, {}}, database.ReasonConfigurationInForce, ""},
+		{"one is behind", []report.Report{inForce, behind}, database.ReasonConfigurationPropagates, "db-1"},
+		{"one refuses it", []report.Report{behind, refused}, database.ReasonConfigurationRejected, "db-1: no such parameter"},
+		{"one waits for a restart", []report.Report{inForce, pending}, database.ReasonRestartPending, "db-1: max_connections"},
+		{"a refusal goes before a restart", []report.Report{pending, refused}, database.ReasonConfigurationRejected, "db-1"},
+		{"the refusal of another one is over", []report.Report{refusedBefore}, database.ReasonConfigurationInForce, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := observed(true, test.reports...)
+			s.setConfiguration("new")
+			c := kube.FindCondition(s.conditions, database.ConditionConfigurationApplied)
+			switch {
+			case c == nil && test.reason != "":
+				t.Errorf("there is no condition, want %s", test.reason)
+			case c != nil && (c.Reason != test.reason || !strings.Contains(c.Message, test.words)):
+				t.Errorf("the condition is %s %q, want %s with %q", c.Reason, c.Message, test.reason, test.words)
+			}
+		})
+	}
+}
+
+func TestWhyMembersAreNotReadyIsSaidInTheirWords(t *testing.T) {
+	t.Parallel()
+	s := observed(false, report.Report{Problem: "no space left on device."}, report.Report{})
+	s.setReplicas(2)
+	c := kube.FindCondition(s.conditions, conditionReplicaReady)
+	want := "All desired replicas are not ready. For PetSet: /db desired replicas: 2, ready replicas: 0. db-0: no space left on device."
+	if c == nil || c.Message != want {
+		t.Errorf("the condition is %+v, want %q", c, want)
+	}
+}

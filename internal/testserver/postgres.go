@@ -1,0 +1,121 @@
+package testserver
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Postgres is a running PostgreSQL cluster with the superuser postgres.
+type Postgres struct {
+	*Process
+	Port     int32
+	Password string
+}
+
+// superuserPassword is that of every cluster; it listens on loopback only, as long as the test lasts.
+const superuserPassword = "Superuser-1"
+
+// StartPostgres makes a cluster that asks everyone for a SCRAM password, and starts it.
+func StartPostgres(t testing.TB) *Postgres {
+	t.Helper()
+	Need(t, "initdb", "postgres")
+	p := &Postgres{Port: Port(t), Password: superuserPassword}
+	dir := Dir(t)
+	data := filepath.Join(dir, "data")
+	initdb(t, dir, data)
+	p.Process = Start(t, p.Port, dir, "postgres", "-D", data, "-p", fmt.Sprint(p.Port), "-k", dir, "-h", "127.0.0.1",
+		"-c", "fsync=off", "-c", "max_connections=50")
+	p.awaitLogin(t)
+	return p
+}
+
+func initdb(t testing.TB, dir, data string) {
+	t.Helper()
+	password := filepath.Join(dir, "password")
+	Write(t, password, superuserPassword)
+	path, err := Find("initdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), path, "-D", data, "-U", "postgres", "--pwfile", password,
+		"-A", "scram-sha-256", "--no-sync", "--no-locale", "-E", "UTF8")
+	cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Credential: credential(t)}
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, output)
+	}
+}
+
+// awaitLogin waits until the server has recovered: it listens before it lets anyone in.
+func (p *Postgres) awaitLogin(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for {
+		conn, err := p.As("postgres", p.Password).connect(ctx, "postgres")
+		if err == nil {
+			_ = conn.Close(ctx)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("PostgreSQL lets nobody in: %v\n%s", err, p.Log())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Exec runs statements as the superuser.
+func (p *Postgres) Exec(t testing.TB, statements ...string) {
+	t.Helper()
+	conn, err := p.As("postgres", p.Password).connect(t.Context(), "postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	for _, statement := range statements {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// As is a client of the cluster.
+func (p *Postgres) As(user, password string) Client {
+	return Client{Port: p.Port, User: user, Password: password}
+}
+
+// Client is who logs in to a server on loopback, or to a pooler in front of one.
+type Client struct {
+	Port     int32
+	User     string
+	Password string
+}
+
+// Ask logs in to the database and returns the one value that the query yields.
+func (c Client) Ask(ctx context.Context, database, query string) (string, error) {
+	conn, err := c.connect(ctx, database)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	var answer string
+	err = conn.QueryRow(ctx, query, pgx.QueryExecModeSimpleProtocol).Scan(&answer)
+	return answer, err
+}
+
+func (c Client) connect(ctx context.Context, database string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig("host=127.0.0.1 sslmode=disable connect_timeout=10")
+	if err != nil {
+		return nil, err
+	}
+	config.Port, config.Database, config.User, config.Password = uint16(c.Port), database, c.User, c.Password
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	return pgx.ConnectConfig(ctx, config)
+}
