@@ -55,7 +55,11 @@ func (run *run) podWords(ctx context.Context, on string) string {
 			continue
 		}
 		var words []string
-		if why, stuck := step.Stuck(m.Pod); stuck {
+		why, stuck := step.Stuck(m.Pod)
+		if !stuck {
+			why = step.Starting(m.Pod)
+		}
+		if why != "" {
 			words = append(words, why)
 		}
 		tail, err := run.r.logs(ctx, client.ObjectKeyFromObject(m.Pod), run.r.info.Container)

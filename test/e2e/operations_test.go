@@ -207,7 +207,9 @@ spec:
 		t.Cleanup(func() { n.tryAs("", "delete", "pgpoolversion", n.name) })
 		n.kubectl("patch", "pgpool", "pool", "--type=merge", "-p", `{"spec":{"version":"`+n.name+`"}}`)
 		n.has("petset/pool", ".spec.template.spec.containers[0].image", "matriarch.local/pgpool:none")
-		n.apply(strings.Replace(pgpoolRequest("image", "Restart", "pool", "  restart: {}\n"), "timeout: 2m", "timeout: 15s", 1))
+		// On a cluster that is minutes old the disruption controller may not know the PetSet's kind yet, and forbids evictions.
+		n.has("pdb/pool", ".status.disruptionsAllowed", "1")
+		n.apply(strings.Replace(pgpoolRequest("image", "Restart", "pool", "  restart: {}\n"), "timeout: 2m", "timeout: 30s", 1))
 		said := n.fails("pgpoolopsrequest/image")
 		if !strings.Contains(said, "matriarch.local/pgpool:none") {
 			t.Errorf("the failure does not name the image: %s", said)
@@ -219,7 +221,7 @@ spec:
 			}
 		}
 		if kept != 1 {
-			t.Errorf("%d of the two old pods are left:\n%s\n%s", kept, before, n.podUIDs())
+			t.Errorf("%d of the two old pods are left:\n%s\n%s\n%s", kept, before, n.podUIDs(), said)
 		}
 		c.says(l, "select 1", "1")
 	})

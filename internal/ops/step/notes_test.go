@@ -119,6 +119,21 @@ func TestKubernetesSaysWhenAPodIsStuck(t *testing.T) {
 	}
 }
 
+func TestAContainerThatHasNotStartedIsNamedWithItsImage(t *testing.T) {
+	t.Parallel()
+	pod := &corev1.Pod{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
+		{Name: "exporter", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+		{Name: "server", Image: "registry/server:1", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}},
+	}}}
+	if got, want := Starting(pod), "container server with image registry/server:1 is waiting: ContainerCreating"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	pod.Status.ContainerStatuses = pod.Status.ContainerStatuses[:1]
+	if got := Starting(pod); got != "" {
+		t.Errorf("%q of a pod whose containers run", got)
+	}
+}
+
 func TestFilesAndTheirFormerContentShareOneSecret(t *testing.T) {
 	t.Parallel()
 	now := map[string][]byte{"a": []byte("2")}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -156,6 +157,17 @@ func Stuck(pod *corev1.Pod) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Starting says which container of a pod has not started yet, and from which image, nothing if all have.
+func Starting(pod *corev1.Pod) string {
+	statuses := append(slices.Clone(pod.Status.InitContainerStatuses), pod.Status.ContainerStatuses...)
+	for _, c := range statuses {
+		if w := c.State.Waiting; w != nil {
+			return strings.TrimSuffix(fmt.Sprintf("container %s with image %s is waiting: %s: %s", c.Name, c.Image, w.Reason, w.Message), ": ")
+		}
+	}
+	return ""
 }
 
 // hopeless are reasons for which the kubelet keeps a container waiting until the pod is changed.
