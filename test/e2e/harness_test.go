@@ -68,6 +68,27 @@ func (n namespace) refused(stdin string, args ...string) string {
 	return out
 }
 
+// refusedAtCreation tries to create an object that must be refused and returns what kubectl said. What depends on other
+// objects is let through with a warning when the operator cannot read them in time, as on a machine that is very busy;
+// that is no verdict, and is asked again.
+func (n namespace) refusedAtCreation(manifest string) string {
+	n.t.Helper()
+	said := ""
+	n.eventually("a verdict on the object", func() string {
+		var err error
+		said, err = run(manifest, "-n", n.name, "create", "--dry-run=server", "-f", "-")
+		switch {
+		case err != nil:
+			return ""
+		case strings.Contains(said, "could not be checked yet"):
+			return said
+		}
+		n.t.Fatalf("it is accepted, but must be refused: %s\n%s", said, manifest)
+		return ""
+	})
+	return said
+}
+
 // try runs a command of which the outcome does not matter.
 func (n namespace) try(args ...string) string { return n.tryAs(n.name, args...) }
 

@@ -139,7 +139,7 @@ func TestBadDatabasesAreRefusedWithAReason(t *testing.T) {
 		"work_memory":                       postgres("a", "15.18", 1, "  configuration: {inline: {user.conf: \"work_memory = 5MB\"}}\n"),
 		"pool_mod":                          pgbouncer(n.name, "a", "1.24.1", 1, "  configuration: {inline: {pgbouncer.ini: \"[pgbouncer]\\npool_mod = session\"}}\n"),
 	} {
-		if said := n.refused(manifest, "create", "-f", "-"); !strings.Contains(said, reason) {
+		if said := n.refusedAtCreation(manifest); !strings.Contains(said, reason) {
 			t.Errorf("want a refusal that says %q, got: %s", reason, said)
 		}
 	}

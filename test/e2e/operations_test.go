@@ -182,12 +182,12 @@ func TestBadOperationsLeaveTheOldStateInForce(t *testing.T) {
 			"bad-value":  "num_init_children = many",
 			"unparsable": "num_init_children 8 9",
 		} {
-			said := n.refused(pgpoolRequest(name, "Reconfigure", "pool", applyPgpoolConf(settings, "")), "create", "-f", "-")
+			said := n.refusedAtCreation(pgpoolRequest(name, "Reconfigure", "pool", applyPgpoolConf(settings, "")))
 			if !strings.Contains(said, "num_init_child") {
 				t.Errorf("%s: the refusal does not name the parameter: %s", name, said)
 			}
 		}
-		said := n.refused(pgpoolRequest("nobody", "Restart", "nobody", "  restart: {}\n"), "create", "-f", "-")
+		said := n.refusedAtCreation(pgpoolRequest("nobody", "Restart", "nobody", "  restart: {}\n"))
 		if !strings.Contains(said, "is invalid or not found") {
 			t.Errorf("a database that does not exist: %s", said)
 		}

@@ -62,7 +62,7 @@ func (n namespace) secret(name, key string) string {
 
 // sql runs a statement and returns its unaligned output.
 func (c client) sql(l login, statement string) (string, error) {
-	out, err := run("", "-n", c.name, "exec", "client", "--", "env", "PGPASSWORD="+l.password, "PGCONNECT_TIMEOUT=5",
+	out, err := run("", "-n", c.name, "exec", "client", "--", "env", "PGPASSWORD="+l.password, "PGCONNECT_TIMEOUT=30",
 		"psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", l.host, "-p", fmt.Sprint(l.port), "-U", l.user, "-d", l.database, "-c", statement)
 	return strings.TrimSpace(out), err
 }
