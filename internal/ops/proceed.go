@@ -175,7 +175,7 @@ func (run *run) act(ctx context.Context, s step.Step, part string, move step.Mov
 
 // backoff is how soon to try again what somebody forbids for the time being, and nothing tells when no more.
 func backoff(attempt int32) time.Duration {
-	return min(time.Second<<min(attempt-1, 4), 15*time.Second)
+	return min(time.Second<<min(attempt-1, 3), 5*time.Second)
 }
 
 // await writes down what the step waits for.
