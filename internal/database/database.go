@@ -39,7 +39,7 @@ type Kind interface {
 	Gather(ctx context.Context, r Reader, in Instance) (Gathered, error)
 	// Build renders the desired objects. It is pure: no client, clock, environment or logger.
 	Build(Gathered) (Desired, error)
-	// Members says who is what among the pods of one instance, ordered by ordinal.
+	// Members says who is what among the pods of one instance, ordered by PetSet and ordinal.
 	Members(pods []corev1.Pod) []Member
 	// Probe connects as a client would, through the Service, and does the write check unless the spec disables it.
 	Probe(ctx context.Context, g Gathered) Health

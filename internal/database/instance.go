@@ -25,8 +25,10 @@ type Instance interface {
 type Spec struct {
 	// Version is the name of the catalog object.
 	Version string
-	// Replicas is the desired number of members, defaults applied.
+	// Replicas is the desired number of members of the main PetSet, defaults applied.
 	Replicas int32
+	// Groups are the further PetSets of members, such as read replicas.
+	Groups []Group
 	// Halted asks for everything to be removed but data and Secrets. Kinds without such a field leave it false.
 	Halted         bool
 	DeletionPolicy sharedv1.DeletionPolicy
@@ -36,6 +38,13 @@ type Spec struct {
 	// Auth says which Secret holds the administrator's credentials; nil until the user named one or the operator
 	// recorded its own.
 	Auth *sharedv1.AuthSecret
+}
+
+// Group is a PetSet of members beside the main one.
+type Group struct {
+	PetSet string
+	// Replicas is the desired number of its members, defaults applied.
+	Replicas int32
 }
 
 // HealthCheck says how often and how strictly the server is asked whether it serves.

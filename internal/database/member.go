@@ -9,9 +9,12 @@ import (
 
 // Member is one pod of an instance and the part it plays.
 type Member struct {
-	Pod     *corev1.Pod
+	Pod *corev1.Pod
+	// PetSet is the name of the PetSet that runs the pod, and Ordinal the pod's number in it.
+	PetSet  string
 	Ordinal int
-	// Role is naming.RolePrimary, naming.RoleStandby or empty where members are equal or the role is not known yet.
+	// Role is naming.RolePrimary, naming.RoleStandby, naming.RoleReadReplica (which never becomes a primary), or empty where
+	// members are equal or the role is not known yet.
 	Role string
 	// Ready is the pod's Ready condition, false for a pod that is being deleted.
 	Ready bool

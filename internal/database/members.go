@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,24 +9,27 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// MembersOf orders the pods of one PetSet by ordinal and asks for the role of each; a nil role means that all members
-// are equal. Pods without an ordinal at the end of their name are none of the PetSet's.
+// MembersOf orders the pods of an instance by PetSet, the main one first because its name is a part of the others', and by
+// ordinal, and asks for the role of each; a nil role means that all members are equal. Pods without an ordinal at the end of
+// their name are none of a PetSet's.
 func MembersOf(pods []corev1.Pod, role func(*corev1.Pod) string) []Member {
 	var members []Member
 	for i := range pods {
 		pod := &pods[i]
-		_, ordinal, found := cutLast(pod.Name, "-")
+		set, ordinal, found := cutLast(pod.Name, "-")
 		n, err := strconv.Atoi(ordinal)
 		if !found || err != nil || n < 0 {
 			continue
 		}
-		member := Member{Pod: pod, Ordinal: n, Ready: ready(pod)}
+		member := Member{Pod: pod, PetSet: set, Ordinal: n, Ready: ready(pod)}
 		if role != nil {
 			member.Role = role(pod)
 		}
 		members = append(members, member)
 	}
-	slices.SortFunc(members, func(a, b Member) int { return a.Ordinal - b.Ordinal })
+	slices.SortFunc(members, func(a, b Member) int {
+		return cmp.Or(cmp.Compare(a.PetSet, b.PetSet), cmp.Compare(a.Ordinal, b.Ordinal))
+	})
 	return members
 }
 

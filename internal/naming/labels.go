@@ -11,12 +11,15 @@ const (
 	LabelRole      = "kubedb.com/role"
 	// LabelPostgresCluster is on the pods and selectors of a Postgres, but not on its read replicas.
 	LabelPostgresCluster = "postgreses.kubedb.com/database.cluster"
+	// LabelReadReplica is on everything of a group of read replicas, with the group's name as its value.
+	LabelReadReplica = "postgreses.kubedb.com/database.read-replica"
 
 	ManagedBy          = "kubedb.com"
 	ComponentDatabase  = "database"
 	ComponentPooler    = "connection-pooler"
 	RolePrimary        = "primary"
 	RoleStandby        = "standby"
+	RoleReadReplica    = "read-replica"
 	RoleStats          = "stats"
 	NamePostgres       = "postgreses.kubedb.com"
 	NamePgpool         = "pgpools.kubedb.com"

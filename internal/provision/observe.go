@@ -28,32 +28,34 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) (bool, kube.Outcome)
 		return false, kube.Failed(fmt.Errorf("list the pods of %s: %w", s.title(), err))
 	}
 	s.members = r.kind.Members(pods.Items)
-	s.setReplicas(s.work.Spec().Replicas)
+	spec := s.work.Spec()
+	s.setReplicas(append([]database.Group{{PetSet: s.Name(), Replicas: spec.Replicas}}, spec.Groups...)...)
 	if s.desired != nil && s.desired.Config != nil && !s.paused() {
 		s.setConfiguration(s.desired.Config.Annotations[naming.AnnotationConfigHash])
 	}
 	return true, kube.Done()
 }
 
-func (s *scope) setReplicas(desired int32) {
-	ready := s.readyMembers()
-	if ready >= desired {
+// setReplicas compares the ready members of each PetSet with those that are wanted.
+func (s *scope) setReplicas(wanted ...database.Group) {
+	ready := map[string]int32{}
+	for _, m := range s.members {
+		if m.Ready {
+			ready[m.PetSet]++
+		}
+	}
+	var lacking strings.Builder
+	for _, g := range wanted {
+		if n := ready[g.PetSet]; n < g.Replicas {
+			fmt.Fprintf(&lacking, " For PetSet: %s/%s desired replicas: %d, ready replicas: %d.", s.Namespace(), g.PetSet, g.Replicas, n)
+		}
+	}
+	if lacking.Len() == 0 {
 		s.set(conditionReplicaReady, true, sharedv1.ReasonAllReplicasReady, s.words(s.Info.Texts.ReplicasReady))
 		return
 	}
-	s.set(conditionReplicaReady, false, sharedv1.ReasonSomeReplicasNotReady, fmt.Sprintf(
-		"All desired replicas are not ready. For PetSet: %s desired replicas: %d, ready replicas: %d.%s",
-		s.fullName(), desired, ready, s.problems()))
-}
-
-func (s *scope) readyMembers() int32 {
-	var ready int32
-	for _, m := range s.members {
-		if m.Ready {
-			ready++
-		}
-	}
-	return ready
+	s.set(conditionReplicaReady, false, sharedv1.ReasonSomeReplicasNotReady,
+		"All desired replicas are not ready."+lacking.String()+s.problems())
 }
 
 // problems says in the agents' words why members are not ready.

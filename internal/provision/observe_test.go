@@ -25,7 +25,7 @@ func observed(ready bool, reports ...report.Report) *scope {
 		if r.ConfigHash != "" || r.Rejected != nil || r.Problem != "" {
 			pod.Annotations = map[string]string{naming.AnnotationReport: r.String()}
 		}
-		s.members = append(s.members, database.Member{Pod: pod, Ordinal: i, Ready: ready})
+		s.members = append(s.members, database.Member{Pod: pod, PetSet: instanceName, Ordinal: i, Ready: ready})
 	}
 	return s
 }
@@ -70,10 +70,42 @@ func TestWhatTheMembersSayOfTheConfiguration(t *testing.T) {
 func TestWhyMembersAreNotReadyIsSaidInTheirWords(t *testing.T) {
 	t.Parallel()
 	s := observed(false, report.Report{Problem: "no space left on device."}, report.Report{})
-	s.setReplicas(2)
+	s.setReplicas(database.Group{PetSet: instanceName, Replicas: 2})
 	c := kube.FindCondition(s.conditions, conditionReplicaReady)
 	want := "All desired replicas are not ready. For PetSet: /db desired replicas: 2, ready replicas: 0. db-0: no space left on device."
 	if c == nil || c.Message != want {
 		t.Errorf("the condition is %+v, want %q", c, want)
+	}
+}
+
+func TestReplicasAreCountedByPetSet(t *testing.T) {
+	t.Parallel()
+	main, group := database.Group{PetSet: "db", Replicas: 1}, database.Group{PetSet: "db-reports", Replicas: 2}
+	ready := func(sets ...string) (members []database.Member) {
+		for _, set := range sets {
+			members = append(members, database.Member{Pod: &corev1.Pod{}, PetSet: set, Ready: true})
+		}
+		return members
+	}
+	for _, test := range []struct {
+		name    string
+		members []database.Member
+		want    string // of the message; empty for ready
+	}{
+		{"all are there", ready("db", "db-reports", "db-reports"), ""},
+		{"a spare one of a group does not stand in for the main one", ready("db-reports", "db-reports", "db-reports"), "For PetSet: /db desired replicas: 1, ready replicas: 0."},
+		{"a group lacks one", ready("db", "db-reports"), "For PetSet: /db-reports desired replicas: 2, ready replicas: 1."},
+		{"pods of a group that nobody wants any more count for nothing", ready("db", "db-old", "db-reports"), "ready replicas: 1."},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := observed(true)
+			s.members = test.members
+			s.setReplicas(main, group)
+			c := kube.FindCondition(s.conditions, conditionReplicaReady)
+			if (test.want == "") != (c.Status == metav1.ConditionTrue) || !strings.Contains(c.Message, test.want) {
+				t.Errorf("the condition is %s %q, want %q", c.Status, c.Message, test.want)
+			}
+		})
 	}
 }

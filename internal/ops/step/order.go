@@ -70,21 +70,23 @@ func Next(targets []opsv1alpha1.Target, pods []Pod) Decision {
 	return Decision{Finished, len(targets), "every pod was restarted"}
 }
 
-// Order puts members into the order in which they are restarted: first those that do not serve anyway, then standbys
-// and equals by ordinal, a primary last.
+// Order puts members into the order in which they are restarted: first those that do not serve anyway, then read replicas,
+// then standbys and equals, a primary last.
 func Order(members []database.Member) []database.Member {
 	ordered := slices.Clone(members)
 	rank := func(m database.Member) int {
 		switch {
 		case !m.Ready:
 			return 0
+		case m.Role == naming.RoleReadReplica:
+			return 1
 		case m.Role == naming.RolePrimary:
-			return 2
+			return 3
 		}
-		return 1
+		return 2
 	}
 	slices.SortStableFunc(ordered, func(a, b database.Member) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Ordinal, b.Ordinal))
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.PetSet, b.PetSet), cmp.Compare(a.Ordinal, b.Ordinal))
 	})
 	return ordered
 }

@@ -182,6 +182,12 @@ func TestOrderPutsTheSickFirstAndThePrimaryLast(t *testing.T) {
 			},
 			want: "2 1 0",
 		},
+		"read replicas before standbys": {
+			members: []database.Member{
+				member(0, naming.RolePrimary, true), member(1, naming.RoleStandby, true), member(7, naming.RoleReadReplica, true),
+			},
+			want: "7 1 0",
+		},
 		"a primary that does not serve, too": {
 			members: []database.Member{member(0, naming.RoleStandby, true), member(1, naming.RolePrimary, false)}, want: "1 0",
 		},
