@@ -81,6 +81,15 @@ func TestATypeThatNobodyKnowsIsRefusedForEveryKind(t *testing.T) {
 	}
 }
 
+func TestARestartOfEveryKindIsAccepted(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	for kind, manifest := range accepted {
+		create(t, ns, manifest+"metadata: {name: pp}\n")
+		create(t, ns, strings.Replace(request("Restart", ""), "PgpoolOpsRequest", kind+"OpsRequest", 1))
+	}
+}
+
 func TestARequestIsAcceptedAndNotChangedAfterwards(t *testing.T) {
 	t.Parallel()
 	ns := namespace(t)

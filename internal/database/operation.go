@@ -31,7 +31,7 @@ type OperationTexts struct {
 }
 
 // Text is one condition: its type, its reason (the type when empty) and its message. In the message {database} stands
-// for namespace/name of the database and {request} for the name of the request.
+// for namespace/name of the database, {namespace} for that of both, and {request} for the name of the request.
 type Text struct{ Type, Reason, Message string }
 
 // AsOperable returns the capability if the kind has it.

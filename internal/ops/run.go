@@ -115,7 +115,8 @@ func (run *run) databaseName() string {
 
 // filled puts names into the kind's words.
 func (run *run) filled(t database.OperationTexts) database.OperationTexts {
-	names := strings.NewReplacer("{database}", run.databaseName(), "{request}", run.request.GetName())
+	names := strings.NewReplacer("{database}", run.databaseName(), "{namespace}", run.request.GetNamespace(),
+		"{request}", run.request.GetName())
 	for _, text := range []*database.Text{&t.Start, &t.Objects, &t.Reload, &t.Restart, &t.Database, &t.Success} {
 		text.Message = names.Replace(text.Message)
 		if text.Reason == "" {

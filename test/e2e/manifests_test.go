@@ -2,7 +2,10 @@
 
 package e2e
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // The manifests ask for little CPU and memory, so that several databases fit on a machine with two cores.
 const (
@@ -49,20 +52,28 @@ spec:
 		name, version, replicas, ns) + smallPgBouncer + more
 }
 
-// pgpoolRequest is a PgpoolOpsRequest manifest; section holds the lines of the section that belongs to its type.
-func pgpoolRequest(name, kind, database, section string) string {
+// opsRequest is an operation request for a database of the kind; section holds the lines of the section that belongs to
+// its type.
+func opsRequest(databaseKind, name, operation, database, section string) string {
 	return fmt.Sprintf(`
 apiVersion: ops.kubedb.com/v1alpha1
-kind: PgpoolOpsRequest
+kind: %sOpsRequest
 metadata: {name: %s}
 spec:
   type: %s
   databaseRef: {name: %s}
   timeout: 2m
-%s`, name, kind, database, section)
+%s`, databaseKind, name, operation, database, section)
 }
 
-// applyPgpoolConf is the section of a Reconfigure that merges settings into pgpool.conf.
-func applyPgpoolConf(settings, more string) string {
-	return "  configuration:\n    applyConfig:\n      pgpool.conf: |\n        " + settings + "\n" + more
+func pgpoolRequest(name, operation, database, section string) string {
+	return opsRequest("Pgpool", name, operation, database, section)
 }
+
+// applyConf is the section of a Reconfigure that merges settings, one to a line, into a file.
+func applyConf(file, settings, more string) string {
+	return "  configuration:\n    applyConfig:\n      " + file + ": |\n        " +
+		strings.ReplaceAll(settings, "\n", "\n        ") + "\n" + more
+}
+
+func applyPgpoolConf(settings, more string) string { return applyConf("pgpool.conf", settings, more) }

@@ -33,14 +33,18 @@ func (c *Catalog) Effort(name string) layer.Verdict {
 // force instead of the old one; Restart for an unknown parameter. A nil value is
 // none at all: the parameter is not in the file.
 //
-// PgBouncer's parameters never need layer.Reconnect: it renews by itself the
-// connections that a changed parameter makes stale. New certificates under
-// unchanged paths do, but they are no change of a parameter.
+// PgBouncer renews by itself the connections that a changed database or TLS
+// parameter makes stale. What it sets on a socket only when it opens one needs
+// layer.Reconnect (tune_socket in src/util.c). New certificates under unchanged
+// paths do too, but they are no change of a parameter.
 func (c *Catalog) Judge(name string, old, new *string) layer.Verdict {
 	p, _ := c.Lookup(name)
 	need := c.Effort(name)
 	if c.server == pgpoolServer() && need == layer.Reload && c.ignoredByReload(p, old, new) {
 		return layer.Restart
+	}
+	if c.server == pgbouncerServer() && need == layer.Reload && strings.HasPrefix(p.Name, "tcp_") && p.Name != "tcp_defer_accept" {
+		return layer.Reconnect
 	}
 	return need
 }

@@ -13,9 +13,16 @@ import (
 )
 
 // Kind is the adapter of PgBouncer.
-type Kind struct{ agentImage string }
+type Kind struct {
+	operations
+	agentImage string
+}
 
-var _ database.Kind = Kind{}
+var (
+	_ database.Kind         = Kind{}
+	_ database.Reconfigurer = Kind{}
+	_ database.Operable     = Kind{}
+)
 
 // New returns the kind. agentImage holds the agent that runs in the pods.
 func New(agentImage string) Kind { return Kind{agentImage: agentImage} }

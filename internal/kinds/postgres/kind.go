@@ -20,6 +20,7 @@ type Kind struct {
 var (
 	_ database.Kind         = Kind{}
 	_ database.Reconfigurer = Kind{}
+	_ database.Operable     = Kind{}
 )
 
 // New returns the kind. agentImage holds the agent that runs in the pods.

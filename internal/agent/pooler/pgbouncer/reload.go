@@ -75,12 +75,18 @@ func (s *Server) Try(ctx context.Context, set apply.Set) error {
 }
 
 // Reload sends RELOAD, which returns when it is done, and compares what the server reports with what it was told. A
-// version before 1.25 does not say when it refuses a file; its values then stay as they were.
+// version before 1.25 does not say when it refuses a file; its values then stay as they were. Where a change counts only
+// for connections opened after it, RECONNECT has those to the database renewed, each as soon as it is free.
 func (s *Server) Reload(ctx context.Context, set apply.Set) ([]string, error) {
-	running, err := consoleOf(s.started).config(ctx, "RELOAD")
+	commands := []string{"RELOAD"}
+	if len(layer.Diff(pgbouncerSection(s.loaded), pgbouncerSection(s.file), s.catalog).Names(layer.Reconnect)) > 0 {
+		commands = append(commands, "RECONNECT")
+	}
+	running, err := consoleOf(s.started).config(ctx, commands...)
 	if err != nil {
 		return nil, err
 	}
+	s.loaded = s.file
 	pending := map[string]bool{}
 	changes := layer.Diff(pgbouncerSection(s.started), pgbouncerSection(s.file), s.catalog)
 	for _, name := range changes.Names(layer.Restart) {

@@ -48,6 +48,7 @@ type Server struct {
 	process  *supervise.Process
 	file     *ini.File         // written last
 	started  *ini.File         // that the process was started with
+	loaded   *ini.File         // that the process read last
 	expected map[string]string // what a throwaway process reported for the file tried last
 	tried    string            // hash of that file
 }
@@ -128,7 +129,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.process, s.started = process, s.file
+	s.process, s.started, s.loaded = process, s.file, s.file
 	if err := awaitConsole(ctx, process, consoleOf(s.file)); err != nil {
 		return err
 	}
