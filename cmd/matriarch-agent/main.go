@@ -2,6 +2,7 @@
 //
 //	matriarch-agent install DIR   copy this program into DIR (the init container's job)
 //	matriarch-agent run           run the server that the environment names
+//	matriarch-agent check KIND DIR  let the server programs of this image judge the files in DIR
 //	matriarch-agent version       print the version
 package main
 
@@ -13,6 +14,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/matriarchdb/matriarch/internal/agent"
 )
@@ -40,6 +42,8 @@ func run(args []string) error {
 	case len(args) == 1 && args[0] == "version":
 		fmt.Println(version)
 		return nil
+	case len(args) == 3 && args[0] == "check":
+		return check(args[1], args[2])
 	case len(args) == 1 && args[0] == "run":
 		debug.SetGCPercent(gcPercent)
 		debug.SetMemoryLimit(memoryLimit)
@@ -52,6 +56,26 @@ func run(args []string) error {
 		defer cancel()
 		return agent.Run(stop, settings)
 	default:
-		return fmt.Errorf("usage: matriarch-agent install DIR | run | version (got %q)", args)
+		return fmt.Errorf("usage: matriarch-agent install DIR | run | check KIND DIR | version (got %q)", args)
 	}
+}
+
+// checkWithin bounds a check; what it starts is bounded more tightly.
+const checkWithin = 2 * time.Minute
+
+// terminationLog is where the kubelet looks for the reason why a container ended.
+const terminationLog = "/dev/termination-log"
+
+// check leaves a refusal where whoever asked finds it: in the status of the container.
+func check(kind, dir string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), checkWithin)
+	defer cancel()
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	err := agent.Check(ctx, kind, dir)
+	if err != nil && os.Getpid() == 1 {
+		// Best effort: the same words go to the log.
+		_ = os.WriteFile(terminationLog, []byte(err.Error()), 0o600)
+	}
+	return err
 }

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
+	"github.com/matriarchdb/matriarch/internal/conf"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/database/custom"
 )
@@ -99,6 +100,9 @@ func (w requestWebhook) check(ctx context.Context, in database.Instance, request
 	if !ok {
 		return w.unsupported(operation), nil
 	}
+	if operation == opsv1alpha1.OpsUpdateVersion {
+		return w.checkUpdate(ctx, in, request)
+	}
 	if operation != opsv1alpha1.OpsReconfigure {
 		return nil, nil
 	}
@@ -158,16 +162,29 @@ func (w requestWebhook) checkReconfigure(
 	if err != nil {
 		return field.Invalid(section, request.GetName(), err.Error()), nil
 	}
+	problems, err := w.problems(ctx, reconfigurer, candidate)
+	if err != nil {
+		return unreadable(section, request, err)
+	}
+	return judged(section, request.GetName(), problems)
+}
+
+// problems reads what the candidate depends on and says what is wrong with its configuration.
+func (w requestWebhook) problems(ctx context.Context, r database.Reconfigurer, candidate database.Instance) (conf.Problems, error) {
 	ctx, cancel := context.WithTimeout(ctx, gatherWithin)
 	defer cancel()
 	w.kind.Default(candidate)
 	gathered, err := w.kind.Gather(ctx, w.options.Reader, candidate)
 	if err != nil {
-		return unreadable(section, request, err)
+		return nil, err
 	}
-	problems := reconfigurer.Check(gathered)
+	return r.Check(gathered), nil
+}
+
+// judged refuses what has problems and passes warnings on.
+func judged(at *field.Path, value string, problems conf.Problems) (*field.Error, []string) {
 	if err := problems.Err(); err != nil {
-		return field.Invalid(section, request.GetName(), err.Error()), nil
+		return field.Invalid(at, value, err.Error()), nil
 	}
 	var warnings []string
 	for _, warning := range problems.Warnings() {

@@ -51,7 +51,7 @@ func TestARequestThatCannotBeCarriedOutIsRefused(t *testing.T) {
 		"no such database": {strings.Replace(request("Restart", ""), "{name: pp}", "{name: nobody}", 1),
 			"spec.databaseRef " + ns + "/nobody, is invalid or not found: there is no such Pgpool"},
 		"a type that this release does not have": {request("RotateAuth", ""),
-			`Unsupported value: "RotateAuth": supported values: "Restart", "Reconfigure"`},
+			`Unsupported value: "RotateAuth": supported values: "UpdateVersion", "Restart", "Reconfigure"`},
 		"no section":                    {request("Reconfigure", ""), "`spec.configuration` nil not supported in Reconfigure type"},
 		"nothing to change":             {request("Reconfigure", "configuration: {}"), "at least one of"},
 		"an unknown parameter":          {request("Reconfigure", `configuration: {applyConfig: {pgpool.conf: "num_init_childre = 5"}}`), "did you mean num_init_children?"},

@@ -1,5 +1,29 @@
 package naming
 
+import "strconv"
+
+// AnnotationMergedFrom is on a request that several pending ones were merged into: which, as JSON.
+const AnnotationMergedFrom = "matriarch.dev/merged-from"
+
+// MergedReconfigure is the name of such a request. The number keeps different mergers apart.
+func MergedReconfigure(db string, number int64) string {
+	return withSuffix(db, "-rcfg-merged-"+strconv.FormatInt(number, 10))
+}
+
+// A trial is a throwaway pod in which a new version judges the configuration before any pod gets it. Its candidate files
+// come from a Secret, mounted in two folders.
+const (
+	TrialVolume      = "trial"
+	TrialDir         = "/run/trial"
+	TrialConfig      = "config"
+	TrialCredentials = "credentials"
+	// LabelTrial is on the trial's pod and Secret: the UID of the request.
+	LabelTrial = "matriarch.dev/trial-of"
+)
+
+// Trial is the name of the pod of a trial, and of its Secret.
+func Trial(db, requestUID string) string { return withSuffix(db, "-trial-"+UID6(requestUID)) }
+
 // What operator and agent agree on: where the agent lives in a pod, what it is told and where it reports.
 const (
 	// AgentVolume is an emptyDir that the init container AgentInstaller fills with the agent's binary.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
@@ -19,14 +20,24 @@ func (run *run) begin(ctx context.Context) kube.Outcome {
 	if reason, message := run.inadmissible(); reason != "" {
 		return run.refuse(ctx, reason, message)
 	}
-	turn, err := run.queue(ctx)
-	switch {
-	case err != nil:
+	if err := run.adopt(ctx); err != nil {
 		return kube.Failed(err)
+	}
+	requests, err := run.r.requestsFor(ctx, run.r.reader, objectKey(run.database))
+	if err != nil {
+		return kube.Failed(err)
+	}
+	if into := mergedInto(run.request, requests); into != nil {
+		return run.end(ctx, opsv1alpha1.OpsRequestPhaseSkipped, mergedText(client.ObjectKeyFromObject(into)))
+	}
+	switch turn := run.turn(requests); {
 	case turn.skippedFor != nil:
 		return run.skip(ctx, *turn.skippedFor)
 	case turn.wait != "":
 		return run.wait(ctx, turn.wait)
+	}
+	if merged, err := run.merge(ctx, requests); err != nil || merged {
+		return failedOrDone(err)
 	}
 	plan, err := run.plan(ctx)
 	if err != nil {
@@ -82,28 +93,36 @@ func (run *run) inadmissible() (reason, message string) {
 	return "", ""
 }
 
-// queue asks whether it is the request's turn, on what the API server says and not on a cache.
-func (run *run) queue(ctx context.Context) (turn, error) {
-	requests, err := run.r.requestsFor(ctx, run.r.reader, objectKey(run.database))
+func failedOrDone(err error) kube.Outcome {
 	if err != nil {
-		return turn{}, err
+		return kube.Failed(err)
 	}
+	return kube.Done()
+}
+
+// turn asks whether it is the request's turn, on what the API server says and not on a cache.
+func (run *run) turn(requests []opsv1alpha1.OpsRequest) turn {
 	all := make([]queued, 0, len(requests))
 	for _, request := range requests {
 		all = append(all, queuedOf(request))
 	}
 	ready := run.database.Status().Phase == sharedv1.PhaseReady
-	return decide(queuedOf(run.request), all, ready), nil
+	return decide(queuedOf(run.request), all, ready)
 }
 
 func queuedOf(request opsv1alpha1.OpsRequest) queued {
 	base := request.Base()
-	return queued{
+	q := queued{
 		name: request.GetName(), kind: request.RequestType(), phase: request.RequestStatus().Phase,
 		created: request.GetCreationTimestamp().Time,
 		always:  base.Apply == opsv1alpha1.ApplyAlways,
 		aside:   base.DryRun || request.GetDeletionTimestamp() != nil,
 	}
+	if origins := mergedFrom(request); len(origins) > 0 { // it has the place of the youngest
+		youngest := origins[len(origins)-1]
+		q.created, q.place = youngest.Created.Time, youngest.Name
+	}
+	return q
 }
 
 // skip ends a request in favour of a newer one.
@@ -121,6 +140,7 @@ func (run *run) record(p *planned) {
 	j.DatabaseUID = run.database.Object().GetUID()
 	j.Before, j.After = p.before, p.after
 	j.FormerConfigHash, j.ConfigHash = p.formerHash, p.hash
+	j.FormerImage, j.Image = p.formerImage, p.image
 	j.Broken = nil
 	for _, m := range run.members {
 		if !m.Ready {

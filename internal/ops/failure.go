@@ -82,6 +82,8 @@ func advice(reason string) string {
 	switch reason {
 	case step.ReasonRejected, step.ReasonInvalid:
 		return "correct what was asked for and create a new request"
+	case step.ReasonImage:
+		return "look at the image that the catalog names for that version and create a new request"
 	case step.ReasonTimeout:
 		return "look at the pod, or allow more time in spec.timeout, and create a new request"
 	case step.ReasonCancelled:

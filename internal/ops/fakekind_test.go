@@ -33,6 +33,7 @@ type fakeKind struct{}
 var (
 	_ database.Operable     = fakeKind{}
 	_ database.Reconfigurer = fakeKind{}
+	_ database.Updater      = fakeKind{}
 )
 
 type fakeInstance struct{ pool *kubedbv1alpha2.Pgpool }
@@ -82,10 +83,35 @@ func (fakeKind) Gather(ctx context.Context, r database.Reader, in database.Insta
 
 func (g fakeGathered) text() string {
 	text := "default=1\n" + g.secretText
+	if v := g.pool.Spec.Version; v != presentVersion {
+		text = "default=1\n" + sinceLine(v) + g.secretText
+	}
 	if c := g.pool.Spec.Configuration; c != nil {
 		text += c.Inline[file]
 	}
 	return text
+}
+
+// Versions of the kind. Each has its own configuration file: a newer one has a line that older ones refuse.
+const (
+	presentVersion = "4.3.5"
+	newVersion     = "4.6.1"
+	// pickyVersion refuses any configuration when it is tried, missingVersion has no image, and deadVersion accepts the
+	// configuration in a trial but comes up in no pod of the database.
+	pickyVersion   = "4.6.2"
+	missingVersion = "4.6.3"
+	deadVersion    = "4.6.4"
+	oldVersion     = "4.2.0"
+)
+
+func sinceLine(version string) string { return "since=" + version + "\n" }
+
+func (fakeKind) Versions(context.Context, database.Reader) ([]database.CatalogVersion, error) {
+	var catalog []database.CatalogVersion
+	for _, v := range []string{presentVersion, newVersion, pickyVersion, missingVersion, deadVersion, oldVersion} {
+		catalog = append(catalog, database.CatalogVersion{Name: v, Version: v, Allow: []string{">= " + v}})
+	}
+	return catalog, nil
 }
 
 func (fakeKind) Build(from database.Gathered) (database.Desired, error) {
@@ -145,7 +171,8 @@ func (fakeKind) Operation(t opsv1alpha1.OpsRequestType) (database.OperationTexts
 		PodEvicted: []string{"EvictPod"},
 		PodBack:    []string{"CheckPodRunning"},
 	}
-	return texts, t == opsv1alpha1.OpsRestart || t == opsv1alpha1.OpsReconfigure
+	_, known := recipes()[t]
+	return texts, known
 }
 
 func (fakeKind) Reconfigure(in database.Instance, change database.ConfigChange) (database.Instance, error) {
@@ -158,7 +185,7 @@ func (fakeKind) Reconfigure(in database.Instance, change database.ConfigChange) 
 		spec.Configuration.SecretName = change.SecretName
 	}
 	if text, found := change.Apply[file]; found {
-		spec.Configuration.Inline = map[string]string{file: text}
+		spec.Configuration.Inline = map[string]string{file: mergeLines(spec.Configuration.Inline[file], text)}
 	}
 	if spec.Configuration.SecretName == "" && spec.Configuration.Inline == nil {
 		spec.Configuration = nil
@@ -192,6 +219,19 @@ func (fakeKind) Compare(_ database.Gathered, before, after map[string][]byte) []
 	}
 	slices.SortFunc(changes, func(a, b database.ParameterChange) int { return strings.Compare(a.Name, b.Name) })
 	return changes
+}
+
+// mergeLines lays the younger lines over the older ones, name by name.
+func mergeLines(older, younger string) string {
+	values := lines([]byte(younger))
+	var b strings.Builder
+	for line := range strings.Lines(older) {
+		name, _, _ := strings.Cut(line, "=")
+		if _, again := values[name]; !again {
+			b.WriteString(line)
+		}
+	}
+	return b.String() + younger
 }
 
 func lines(text []byte) map[string]string {

@@ -85,6 +85,11 @@ func (run *run) tidy(ctx context.Context) kube.Outcome {
 	if err := run.giveBack(ctx); err != nil {
 		return kube.Failed(err)
 	}
+	if tidy := run.recipe.tidy; tidy != nil {
+		if err := tidy(ctx, run.r.client, run.r.reader, run.request); err != nil {
+			return kube.Failed(err)
+		}
+	}
 	if err := run.setFinalizer(ctx, false); err != nil {
 		return kube.Failed(err)
 	}

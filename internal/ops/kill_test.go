@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,13 +9,15 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	"github.com/matriarchdb/matriarch/internal/agent/report"
+	"github.com/matriarchdb/matriarch/internal/naming"
 	"github.com/matriarchdb/matriarch/internal/testenv"
 )
 
@@ -28,6 +31,12 @@ type scenario struct {
 	failure string
 	// made is how many pods of each name there were in all.
 	made map[string]int
+	// kill is set for those that are gone through once for each write, with the operator killed there.
+	kill bool
+	// version is what the database and all pods have at the end; empty is the present one.
+	version string
+	// tried is whether a throwaway pod was run.
+	tried bool
 	// file is the content of the configuration file that is in force everywhere at the end.
 	file string
 }
@@ -40,17 +49,17 @@ func withRestart(spec opsv1alpha1.PgpoolOpsRequestSpec, mode opsv1alpha1.Reconfi
 func scenarios() map[string]scenario {
 	return map[string]scenario{
 		"restart": {
-			reason: "a Restart replaces every pod once", replicas: 2, spec: restart(),
+			kill: true, reason: "a Restart replaces every pod once", replicas: 2, spec: restart(),
 			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
 			made:  map[string]int{"db-0": 2, "db-1": 2}, file: "default=1\n",
 		},
 		"reload": {
-			reason: "what a reload can change restarts nothing", replicas: 2, spec: reconfigure("a=1\n"),
+			kill: true, reason: "what a reload can change restarts nothing", replicas: 2, spec: reconfigure("a=1\n"),
 			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
 			made:  map[string]int{"db-0": 1, "db-1": 1}, file: "default=1\na=1\n",
 		},
 		"reload and restart": {
-			reason: "what needs a restart restarts every pod once", replicas: 2, spec: reconfigure("restart_a=1\n"),
+			kill: true, reason: "what needs a restart restarts every pod once", replicas: 2, spec: reconfigure("restart_a=1\n"),
 			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
 			made:  map[string]int{"db-0": 2, "db-1": 2}, file: "default=1\nrestart_a=1\n",
 		},
@@ -67,20 +76,40 @@ func scenarios() map[string]scenario {
 			made:  map[string]int{"db-0": 1, "db-1": 1}, file: "default=1\nrestart_a=1\n",
 		},
 		"refused": {
-			reason: "what the servers refuse is taken back", replicas: 2, spec: reconfigure("refused=1\n"),
+			kill: true, reason: "what the servers refuse is taken back", replicas: 2, spec: reconfigure("refused=1\n"),
 			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "ConfigurationRejected",
 			made: map[string]int{"db-0": 1, "db-1": 1}, file: "default=1\n",
 		},
 		"crash": {
-			reason: "a server that does not come back recovers with the former files, the others are left alone", replicas: 2,
+			kill: true, reason: "a server that does not come back recovers with the former files, the others are left alone", replicas: 2,
 			spec:  reconfigure("restart_crash=1\n"),
 			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "TimedOut",
 			made: map[string]int{"db-0": 2, "db-1": 1}, file: "default=1\n",
 		},
 		"dead": {
-			reason: "a pod that cannot recover is replaced, the others are left alone", replicas: 2,
+			kill: true, reason: "a pod that cannot recover is replaced, the others are left alone", replicas: 2,
 			spec:  reconfigure("restart_dead=1\n"),
 			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "TimedOut",
+			made: map[string]int{"db-0": 3, "db-1": 1}, file: "default=1\n",
+		},
+		"update": {
+			kill: true, reason: "another version is tried, then every pod is replaced once", replicas: 2, spec: update(newVersion),
+			phase: opsv1alpha1.OpsRequestPhaseSuccessful, version: newVersion, tried: true,
+			made: map[string]int{"db-0": 2, "db-1": 2}, file: "default=1\n" + sinceLine(newVersion),
+		},
+		"update refused": {
+			kill: true, reason: "a version that refuses the configuration reaches no pod", replicas: 2, spec: update(pickyVersion),
+			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "ConfigurationRejected", tried: true,
+			made: map[string]int{"db-0": 1, "db-1": 1}, file: "default=1\n",
+		},
+		"update without image": {
+			reason: "a version that cannot be run reaches no pod", replicas: 2, spec: update(missingVersion),
+			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "VersionNotRunnable", tried: true,
+			made: map[string]int{"db-0": 1, "db-1": 1}, file: "default=1\n",
+		},
+		"update dead": {
+			kill: true, reason: "a version that does not come up is taken back, the other pods are left alone", replicas: 2, spec: update(deadVersion),
+			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "TimedOut", tried: true,
 			made: map[string]int{"db-0": 3, "db-1": 1}, file: "default=1\n",
 		},
 	}
@@ -116,7 +145,22 @@ func (w *world) ended(sc scenario) {
 	if c := w.database().Spec.Configuration; c != nil {
 		inline = c.Inline[file]
 	}
-	if want := strings.TrimPrefix(sc.file, "default=1\n"); inline != want {
+	version := cmp.Or(sc.version, presentVersion)
+	if got := w.database().Spec.Version; got != version {
+		w.t.Errorf("%s: spec.version is %s, want %s", sc.reason, got, version)
+	}
+	if sc.tried != (w.tried > 0) {
+		w.t.Errorf("%s: %d trials", sc.reason, w.tried)
+	}
+	if left := w.trials(); len(left) > 0 {
+		w.t.Errorf("%s: the throwaway pod %s is left", sc.reason, left[0].Name)
+	}
+	var secrets corev1.SecretList
+	w.must(w.client.List(w.ctx(), &secrets, client.InNamespace(w.ns), client.HasLabels{naming.LabelTrial}))
+	if len(secrets.Items) > 0 {
+		w.t.Errorf("%s: the Secret %s is left", sc.reason, secrets.Items[0].Name)
+	}
+	if want := strings.TrimPrefix(strings.TrimPrefix(sc.file, "default=1\n"), sinceLine(version)); inline != want {
 		w.t.Errorf("%s: spec.configuration says %q, want %q", sc.reason, inline, want)
 	}
 	if sc.failure != "" {
@@ -128,6 +172,9 @@ func (w *world) ended(sc scenario) {
 	hash := report.HashFiles(w.secret().Data)
 	for name, pod := range w.pods() {
 		r, err := report.Parse(pod.Annotations)
+		if image := pod.Spec.Containers[0].Image; image != "pgpool:"+version {
+			w.t.Errorf("%s: pod %s runs %s", sc.reason, name, image)
+		}
 		if err != nil || !r.Accepted(hash) || !isReady(pod) {
 			w.t.Errorf("%s: pod %s is not ready with the configuration in force: %+v, %v", sc.reason, name, r, err)
 		}
@@ -146,13 +193,29 @@ func writesOf(t *testing.T, sc scenario) int {
 	return len(faults.Writes())
 }
 
+// A recipe is in the tests below by having a scenario.
+func TestEveryRecipeHasAScenarioInWhichTheOperatorIsKilled(t *testing.T) {
+	t.Parallel()
+	killed := map[opsv1alpha1.OpsRequestType]bool{}
+	for _, sc := range scenarios() {
+		killed[sc.spec.Type] = killed[sc.spec.Type] || sc.kill
+	}
+	for operation := range recipes() {
+		if !killed[operation] {
+			t.Errorf("no scenario kills the operator during %s", operation)
+		}
+	}
+}
+
 var errKilled = errors.New("the operator was killed (injected)")
 
 // The operator dies after a write, before it hears of it. Dying before the next write is the same to everybody else.
 func TestAnOperatorKilledAtAnyWriteLeavesWorkThatTheNextOneFinishes(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"restart", "reload", "reload and restart", "refused", "crash", "dead"} {
-		sc := scenarios()[name]
+	for name, sc := range scenarios() {
+		if !sc.kill {
+			continue
+		}
 		atEveryWrite(t, name, sc, func(t *testing.T, w *world, n int) {
 			t.Helper()
 			var faults testenv.Faults
@@ -170,7 +233,7 @@ func TestAnOperatorKilledAtAnyWriteLeavesWorkThatTheNextOneFinishes(t *testing.T
 // A write fails, the operator lives and tries again.
 func TestAFailedWriteIsMadeUpFor(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"reload and restart", "dead"} {
+	for _, name := range []string{"reload and restart", "update dead"} {
 		sc := scenarios()[name]
 		for _, moment := range []testenv.Moment{testenv.Before, testenv.After} {
 			atEveryWrite(t, fmt.Sprintf("%s, %s", name, moment), sc, func(t *testing.T, w *world, n int) {
@@ -191,7 +254,7 @@ func TestAFailedWriteIsMadeUpFor(t *testing.T) {
 // then goes on as if nothing had happened.
 func TestAnOperatorThatComesLateDoesNothing(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"reload and restart", "dead"} {
+	for _, name := range []string{"reload and restart", "update dead"} {
 		sc := scenarios()[name]
 		atEveryWrite(t, name, sc, func(t *testing.T, w *world, n int) {
 			t.Helper()
@@ -316,7 +379,7 @@ func (w *world) both(engines []*Reconciler) bool {
 	if !w.tick() {
 		w.pass(DefaultTimeout / 4)
 	}
-	if diff := cmp.Diff(results[0], results[1]); diff != "" {
+	if diff := gocmp.Diff(results[0], results[1]); diff != "" {
 		return false
 	}
 	return results[0]

@@ -21,6 +21,8 @@ type planned struct {
 	before, after *step.Parts
 	// formerHash and hash identify the configuration files before and after; hash is empty if they are not concerned.
 	formerHash, hash string
+	// formerImage and image are those of the server, empty if the operation leaves it alone.
+	formerImage, image string
 	// ends says why the request ends here, without the database being touched.
 	ends string
 }

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -13,6 +14,8 @@ type queued struct {
 	kind    opsv1alpha1.OpsRequestType
 	phase   opsv1alpha1.OpsRequestPhase
 	created time.Time
+	// place is the name that counts among requests of the same second; empty is the request's own.
+	place string
 	// always is true for apply: Always.
 	always bool
 	// aside is true for a request that takes no part: it is being deleted, or it is a dry run.
@@ -35,7 +38,7 @@ type turn struct {
 //
 //   - While a request is Progressing every other one waits.
 //   - Of several pending requests of one type only the newest is carried out; the others are skipped. Not so for
-//     Reconfigure: each asks for something else, and nothing of it may be lost.
+//     Reconfigure: each asks for something else, and nothing of it may be lost. They are merged (merge.go).
 //   - Then the oldest goes first. A Reconfigure waits for nothing that is only pending but older Reconfigures. A
 //     request that waits for the database to be ready does not hold up one that does not: that one may be the cure.
 func decide(self queued, all []queued, ready bool) turn {
@@ -95,7 +98,7 @@ func goesBefore(a, b queued) bool {
 		return false
 	}
 	if a.created.Equal(b.created) {
-		return a.name < b.name
+		return cmp.Or(a.place, a.name) < cmp.Or(b.place, b.name)
 	}
 	return a.created.Before(b.created)
 }

@@ -3,6 +3,8 @@ package ops
 import (
 	"context"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	"github.com/matriarchdb/matriarch/internal/ops/step"
 )
@@ -11,6 +13,8 @@ import (
 type recipe struct {
 	plan        func(context.Context, *step.Scope) (*planned, error)
 	steps, undo []step.Step
+	// tidy removes what the steps left behind on purpose; nil is nothing.
+	tidy func(context.Context, client.Client, client.Reader, opsv1alpha1.OpsRequest) error
 	// unknown means that the kind of database does not have the operation.
 	unknown bool
 }
@@ -27,6 +31,12 @@ func recipes() map[opsv1alpha1.OpsRequestType]recipe {
 			plan:  planReconfigure,
 			steps: []step.Step{step.UpdateObjects{}, step.ReloadPods{}, step.RestartPods{}, step.UpdateDatabase{}},
 			undo:  []step.Step{step.RestoreDatabase{}, step.RestoreObjects{}, step.RestorePods{}},
+		},
+		opsv1alpha1.OpsUpdateVersion: {
+			plan:  planUpdateVersion,
+			steps: []step.Step{step.TryVersion{}, step.UpdateObjects{}, step.RestartPods{All: true}, step.UpdateDatabase{}},
+			undo:  []step.Step{step.RestoreDatabase{}, step.RestoreObjects{}, step.RestorePods{}},
+			tidy:  step.RemoveTrial,
 		},
 	}
 }

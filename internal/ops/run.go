@@ -96,8 +96,10 @@ func (run *run) scope() *step.Scope {
 
 func (run *run) status() *opsv1alpha1.OpsRequestStatus { return run.request.RequestStatus() }
 
-func (run *run) timeout() time.Duration {
-	if t := run.request.Base().Timeout; t != nil && t.Duration > 0 {
+func (run *run) timeout() time.Duration { return timeoutOf(run.request) }
+
+func timeoutOf(request opsv1alpha1.OpsRequest) time.Duration {
+	if t := request.Base().Timeout; t != nil && t.Duration > 0 {
 		return t.Duration
 	}
 	return DefaultTimeout

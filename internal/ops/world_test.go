@@ -46,6 +46,8 @@ type world struct {
 	made    map[string]int
 	booted  map[types.UID]string
 	inForce map[types.UID]string
+	// tried counts the throwaway pods.
+	tried int
 	// stuck pods never become ready.
 	stuck map[string]bool
 }
@@ -123,6 +125,12 @@ func restart() opsv1alpha1.PgpoolOpsRequestSpec {
 	return opsv1alpha1.PgpoolOpsRequestSpec{Type: opsv1alpha1.OpsRestart}
 }
 
+func update(version string) opsv1alpha1.PgpoolOpsRequestSpec {
+	return opsv1alpha1.PgpoolOpsRequestSpec{Type: opsv1alpha1.OpsUpdateVersion, RequestBase: opsv1alpha1.RequestBase{
+		UpdateVersion: &opsv1alpha1.UpdateVersionSpec{TargetVersion: version},
+	}}
+}
+
 func reconfigure(text string) opsv1alpha1.PgpoolOpsRequestSpec {
 	return opsv1alpha1.PgpoolOpsRequestSpec{
 		Type: opsv1alpha1.OpsReconfigure,
@@ -191,15 +199,70 @@ func (w *world) pods() map[string]corev1.Pod {
 	w.must(w.client.List(w.ctx(), &list, client.InNamespace(w.ns)))
 	pods := map[string]corev1.Pod{}
 	for _, pod := range list.Items {
-		pods[pod.Name] = pod
+		if pod.Labels[naming.LabelTrial] == "" {
+			pods[pod.Name] = pod
+		}
 	}
 	return pods
+}
+
+// trials returns the throwaway pods.
+func (w *world) trials() []corev1.Pod {
+	w.t.Helper()
+	var list corev1.PodList
+	w.must(w.client.List(w.ctx(), &list, client.InNamespace(w.ns), client.HasLabels{naming.LabelTrial}))
+	return list.Items
+}
+
+// runTrials lets the throwaway pods run to their end.
+func (w *world) runTrials() bool {
+	w.t.Helper()
+	changed := false
+	for _, pod := range w.trials() {
+		if pod.DeletionTimestamp != nil {
+			w.kubelet.Finish(w.t, pod.Name)
+			changed = true
+			continue
+		}
+		if pod.Status.Phase != corev1.PodPending || len(pod.Status.ContainerStatuses) > 0 {
+			continue
+		}
+		changed = true
+		w.tried++
+		state := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+		phase := corev1.PodSucceeded
+		switch pod.Spec.Containers[0].Image {
+		case "pgpool:" + pickyVersion:
+			state.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Message: "FATAL: I do not take this"}
+			phase = corev1.PodFailed
+		case "pgpool:" + missingVersion:
+			state = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "no such image"}}
+			phase = corev1.PodPending
+		}
+		was := pod.DeepCopy()
+		pod.Status.Phase = phase
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: pod.Spec.Containers[0].Name, State: state}}
+		w.must(client.IgnoreNotFound(w.client.Status().Patch(w.ctx(), &pod, client.MergeFrom(was))))
+	}
+	return changed
+}
+
+// see lets the PetSet controller take note of a new template.
+func (w *world) see(set *petsetv1.PetSet) bool {
+	w.t.Helper()
+	if set.Status.ObservedGeneration == set.Generation {
+		return false
+	}
+	was := set.DeepCopy()
+	set.Status.ObservedGeneration, set.Status.Replicas = set.Generation, ptr.Deref(set.Spec.Replicas, 1)
+	w.must(client.IgnoreNotFound(w.client.Status().Patch(w.ctx(), set, client.MergeFrom(was))))
+	return true
 }
 
 // tick gives everybody but the engine one turn. It returns whether anything changed.
 func (w *world) tick() bool {
 	w.t.Helper()
-	changed := false
+	changed := w.runTrials()
 	pods := w.pods()
 	set := &petsetv1.PetSet{}
 	err := w.client.Get(w.ctx(), client.ObjectKey{Namespace: w.ns, Name: dbName}, set)
@@ -214,6 +277,7 @@ func (w *world) tick() bool {
 		}
 	}
 	if err == nil {
+		changed = w.see(set) || changed
 		for ordinal := range int(ptr.Deref(set.Spec.Replicas, 1)) {
 			name := fmt.Sprintf("%s-%d", dbName, ordinal)
 			if _, found := pods[name]; !found {
@@ -250,11 +314,15 @@ func (w *world) agent(pod corev1.Pod, data map[string][]byte) bool {
 	w.t.Helper()
 	hash, text := report.HashFiles(data), string(data[file])
 	booted := lines([]byte(w.booted[pod.UID]))
-	if _, dead := booted["restart_dead"]; dead || w.stuck[pod.Name] {
+	image := pod.Spec.Containers[0].Image
+	if _, dead := booted["restart_dead"]; dead || w.stuck[pod.Name] || image == "pgpool:"+deadVersion {
 		return false
 	}
 	var say report.Report
 	_, refused := lines(data[file])["refused"]
+	if since, found := lines(data[file])["since"]; found && image != "pgpool:"+since {
+		refused = true
+	}
 	_, crash := booted["restart_crash"]
 	switch {
 	case crash && strings.Contains(text, "restart_crash"):

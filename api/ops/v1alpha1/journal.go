@@ -165,6 +165,14 @@ type Journal struct {
 	// +optional
 	ConfigHash string `json:"configHash,omitempty"`
 
+	// FormerImage is the server's image before an operation that changes it.
+	// +optional
+	FormerImage string `json:"formerImage,omitempty"`
+
+	// Image is the server's image that such an operation brings.
+	// +optional
+	Image string `json:"image,omitempty"`
+
 	// Broken names the members that were not ready before the operation; no rollback waits for them.
 	// +optional
 	// +listType=atomic

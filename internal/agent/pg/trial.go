@@ -101,3 +101,31 @@ func (s *Server) trialStart(ctx context.Context, dir string) error {
 	}
 	return err
 }
+
+// Judge asks the programs of a version about files that none of its servers has seen yet, without a data directory.
+type Judge struct{ server *Server }
+
+// NewJudge returns a Judge. The server's volume need only be an empty folder.
+func NewJudge(server *Server) *Judge { return &Judge{server} }
+
+// Version is what the programs say of themselves.
+func (j *Judge) Version() string { return j.server.Programs.Version }
+
+// Vet reads the files as a whole.
+func (j *Judge) Vet(ctx context.Context, set apply.Set) error { return j.server.Vet(ctx, set) }
+
+// Try starts a throwaway server over the files, whatever they say: to this version all of it is new.
+func (j *Judge) Try(ctx context.Context, set apply.Set) error {
+	settings, err := pgconf.Parse(pgconf.PostgreSQL, string(set.Config[naming.PostgresConf]))
+	if err != nil {
+		return &apply.Refusal{Words: fmt.Sprintf("%s: %v", naming.PostgresConf, err)}
+	}
+	s := j.server
+	s.begun = settings
+	dir := filepath.Join(s.opts.Volume.State(), "trial")
+	defer os.RemoveAll(dir)
+	if err := s.trialCluster(ctx, dir, set); err != nil {
+		return err
+	}
+	return s.trialStart(ctx, dir)
+}

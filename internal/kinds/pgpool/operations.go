@@ -30,6 +30,11 @@ func (operations) Operation(t opsv1alpha1.OpsRequestType) (database.OperationTex
 	case opsv1alpha1.OpsReconfigure:
 		texts.Start.Message = "Pgpool ops-request has started to `Reconfigure` the Pgpool nodes"
 		texts.Success.Message = "Successfully completed the reconfigure for Pgpool"
+	case opsv1alpha1.OpsUpdateVersion:
+		texts.Start.Message = "Pgpool ops-request has started to update version"
+		texts.Objects.Message = "successfully reconciled the Pgpool with updated version"
+		texts.Restart.Message = "Successfully Restarted Pgpool pods"
+		texts.Success.Message = "Successfully updated Pgpool version"
 	default:
 		return database.OperationTexts{}, false
 	}

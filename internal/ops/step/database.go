@@ -76,8 +76,14 @@ func (s *Scope) verified(ctx context.Context) (Move, bool) {
 	if hash == "" {
 		return Move{}, true
 	}
-	if words, refused := s.refusedBy(s.Members); refused {
+	if words, refused := s.refusedBy(s.concerned()); refused {
 		return fail(ReasonRejected, words), false
+	}
+	for _, m := range s.Members {
+		if image := s.Journal().Image; image != "" && s.imageOf(m) != image {
+			return fail(ReasonEdited, fmt.Sprintf("pod %s has the image %s and not %s: somebody else made it during the operation",
+				m.Pod.Name, s.imageOf(m), image)), false
+		}
 	}
 	after, err := s.After()
 	if err != nil {

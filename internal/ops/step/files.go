@@ -126,6 +126,24 @@ func sameMeta(a, b client.Object) bool {
 	return maps.Equal(a.GetLabels(), b.GetLabels()) && maps.Equal(a.GetAnnotations(), b.GetAnnotations())
 }
 
+// templateSeen ends a step that wrote PetSets once their controller has seen them: a pod that goes before that might come
+// back from the former template.
+func (s *Scope) templateSeen(ctx context.Context, d database.Desired) Move {
+	for _, desired := range petSets(d) {
+		live, err := s.petSet(ctx, client.ObjectKeyFromObject(desired))
+		if err != nil {
+			return retry(err)
+		}
+		if live.Status.ObservedGeneration < live.Generation {
+			return Move{
+				Kind: Wait, Text: fmt.Sprintf("the PetSet controller to see the new template of %s", live.Name),
+				Until: s.Now.Add(trialLook), // no watch of the engine's tells
+			}
+		}
+	}
+	return done()
+}
+
 // secretOf says which Secret is meant, for messages.
 func secretOf(secret *corev1.Secret) string {
 	return fmt.Sprintf("Secret %s/%s", secret.Namespace, secret.Name)

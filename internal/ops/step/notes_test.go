@@ -84,7 +84,7 @@ func TestAPodIsBackWhenItServesWithTheRightConfiguration(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := lacking(tc.m, tc.hash); got != tc.want {
+			if got := (&Scope{}).lacking(tc.m, state{hash: tc.hash}); got != tc.want {
 				t.Errorf("lacks %q, want %q", got, tc.want)
 			}
 		})

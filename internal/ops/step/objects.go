@@ -15,6 +15,7 @@ import (
 //   - Effect: the Secret holds the new files and, in the same write, the former ones beside them; agents begin to take
 //     them. The PetSets have the new template; being OnDelete, they restart nothing by themselves.
 //   - Writes: the Secret, then the PetSets, each over the object as it was read.
+//   - Then: it waits until the PetSet controller has seen the templates, lest a pod that goes comes back from an old one.
 //   - Twice: a Secret that holds the new files is left alone, and so is a PetSet that an apply would not change. A
 //     Secret that holds neither the former nor the new files was changed by somebody else: the step fails rather than
 //     guess.
@@ -43,7 +44,7 @@ func (UpdateObjects) Next(ctx context.Context, s *Scope) Move {
 	case write != nil:
 		return Move{Kind: Act, Text: "write the PetSet", Do: write}
 	}
-	return done()
+	return s.templateSeen(ctx, rendered.Desired)
 }
 
 // filesInForce makes sure that the Secret holds the operation's files; until it does, it returns the move to make.

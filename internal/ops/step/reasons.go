@@ -16,9 +16,14 @@ const (
 	ReasonDatabaseGone = "DatabaseNotFound"
 	// ReasonUnsupported: the kind of database does not have the operation.
 	ReasonUnsupported = "NotSupported"
+	// ReasonImage: the image of the new version cannot be run.
+	ReasonImage = "VersionNotRunnable"
 	// ReasonHalted: the database is halted.
 	ReasonHalted = "DatabaseHalted"
 )
+
+// TypeTryVersion: the new version was asked for its opinion of the configuration.
+const TypeTryVersion = "TryVersion"
 
 // Conditions of a rollback.
 const (

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	"github.com/matriarchdb/matriarch/internal/database"
 )
@@ -36,9 +38,9 @@ func (r RestartPods) Next(_ context.Context, s *Scope) Move {
 		}
 		return chooseAll(s)
 	}
-	d := Next(targets, s.pods(targets, s.Journal().ConfigHash))
+	d := Next(targets, s.pods(s.wanted()))
 	move := Move{Text: d.Why, Notes: s.restartNotes(targets, d)}
-	if words, refused := s.refusedBy(s.Members); refused {
+	if words, refused := s.refusedBy(s.concerned()); refused {
 		return fail(ReasonRejected, words)
 	}
 	switch d.Action {
@@ -79,11 +81,23 @@ func (s *Scope) targets(rollback bool) []opsv1alpha1.Target {
 	return targets
 }
 
-// pods is what Next needs to know of the members, given which configuration they are to report.
-func (s *Scope) pods(targets []opsv1alpha1.Target, hash string) []Pod {
+// state is what a member has to have in force to count as back.
+type state struct {
+	// hash of the configuration files; empty asks for any report at all.
+	hash string
+	// image of the server; empty where the operation leaves it alone.
+	image string
+}
+
+// wanted is the state that the operation brings, former the one that it found.
+func (s *Scope) wanted() state { return state{s.Journal().ConfigHash, s.Journal().Image} }
+func (s *Scope) former() state { return state{s.Journal().FormerConfigHash, s.Journal().FormerImage} }
+
+// pods is what Next needs to know of the members, given what they are to have in force.
+func (s *Scope) pods(want state) []Pod {
 	pods := make([]Pod, 0, len(s.Members))
 	for _, m := range s.Members {
-		lacks := lacking(m, hash)
+		lacks := s.lacking(m, want)
 		pods = append(pods, Pod{
 			Name: m.Pod.Name, UID: m.Pod.UID, Deleting: m.Pod.DeletionTimestamp != nil,
 			Back: lacks == "", Lacks: lacks,
@@ -92,9 +106,9 @@ func (s *Scope) pods(targets []opsv1alpha1.Target, hash string) []Pod {
 	return pods
 }
 
-// lacking says what a member lacks to count as back, nothing if it is. An empty hash asks for any report at all.
-func lacking(m database.Member, hash string) string {
-	r := reported(m)
+// lacking says what a member lacks to count as back, nothing if it is.
+func (s *Scope) lacking(m database.Member, want state) string {
+	r, hash := reported(m), want.hash
 	switch {
 	case m.Pod.DeletionTimestamp != nil:
 		return "is being deleted"
@@ -106,8 +120,38 @@ func lacking(m database.Member, hash string) string {
 		return "its agent has not reported yet"
 	case hash != "" && !r.Accepted(hash):
 		return "its agent has not yet taken the newest configuration"
+	case want.image != "" && s.imageOf(m) != want.image:
+		return fmt.Sprintf("it runs the image %s, not %s", s.imageOf(m), want.image)
 	}
 	return ""
+}
+
+// imageOf returns the image of a member's server.
+func (s *Scope) imageOf(m database.Member) string { return s.ServerImage(&m.Pod.Spec) }
+
+// ServerImage returns the image of the server in a pod or in a template of one.
+func (s *Scope) ServerImage(spec *corev1.PodSpec) string {
+	for _, c := range spec.Containers {
+		if c.Name == s.Kind.Info().Container {
+			return c.Image
+		}
+	}
+	return ""
+}
+
+// concerned are the members that have to take the operation's configuration: those that run the version it is made for.
+func (s *Scope) concerned() []database.Member {
+	want := s.Journal().Image
+	if want == "" {
+		return s.Members
+	}
+	var members []database.Member
+	for _, m := range s.Members {
+		if s.imageOf(m) == want {
+			members = append(members, m)
+		}
+	}
+	return members
 }
 
 // refusedBy returns the words of the first server that refuses the operation's configuration.

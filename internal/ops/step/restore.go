@@ -80,7 +80,7 @@ func (RestoreObjects) Next(ctx context.Context, s *Scope) Move {
 	case write != nil:
 		return Move{Kind: Act, Text: "restore the PetSet", Do: write}
 	}
-	return done()
+	return s.templateSeen(ctx, rendered.Desired)
 }
 
 // formerFiles makes sure that the Secret holds the former files; until it does, it returns the move to make.

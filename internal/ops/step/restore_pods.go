@@ -17,8 +17,8 @@ import (
 //
 //   - Precondition: Secret and PetSets hold the former state, unless Await is set.
 //   - Effect: every member that was ready before the operation is ready and has the former configuration in force. A
-//     member that the operation restarted is replaced once more if it needs a restart to go back, or if it does not come
-//     back by itself: at once when Kubernetes says that it cannot, and after half of the step's time otherwise. Nobody
+//     member that the operation restarted is replaced once more if it needs a restart to go back, if it has the image of
+//     another version, or if it does not come back by itself: at once when Kubernetes says that it cannot, and after half of the step's time otherwise. Nobody
 //     else is restarted: a member that only reloaded goes back by a reload.
 //   - Writes: in status the target, by UID, before its pod is evicted; at most one at a time.
 //   - Twice: as RestartPods; a member that has such a target is not chosen again.
@@ -32,17 +32,17 @@ func (RestorePods) Type(*Scope) string { return TypeRestorePods }
 
 // Next implements Step.
 func (r RestorePods) Next(_ context.Context, s *Scope) Move {
-	hash := s.Journal().FormerConfigHash
+	want := s.former()
 	if r.Await {
-		hash = ""
+		want = state{}
 	}
 	targets := s.targets(true)
-	if d := Next(targets, s.pods(targets, hash)); d.Action != Finished {
+	if d := Next(targets, s.pods(want)); d.Action != Finished {
 		return s.restore(targets, d)
 	}
 	move := Move{Kind: Done, Notes: s.restoreNotes(targets, Decision{Action: Finished, Target: len(targets)})}
 	for _, m := range s.Members {
-		lacks := s.lacksFormer(m, hash)
+		lacks := s.lacksFormer(m, want)
 		if lacks == "" || slices.Contains(s.Journal().Broken, m.Pod.Name) && !s.restarted(m) {
 			continue
 		}
@@ -90,9 +90,9 @@ func chooseForRestore(m database.Member) Move {
 }
 
 // lacksFormer says what keeps a member from being as before, nothing if it is.
-func (s *Scope) lacksFormer(m database.Member, hash string) string {
-	lacks := lacking(m, hash)
-	if lacks == "" && hash != "" && s.restarted(m) && len(s.pendingRestart()[m.Pod.Name]) > 0 {
+func (s *Scope) lacksFormer(m database.Member, want state) string {
+	lacks := s.lacking(m, want)
+	if lacks == "" && want.hash != "" && s.restarted(m) && len(s.pendingRestart()[m.Pod.Name]) > 0 {
 		return "its former settings wait for a restart"
 	}
 	return lacks
@@ -106,6 +106,9 @@ func (s *Scope) needsReplacement(m database.Member) bool {
 	}
 	if slices.ContainsFunc(s.targets(true), func(t opsv1alpha1.Target) bool { return t.Name == m.Pod.Name }) {
 		return false
+	}
+	if image := s.Journal().FormerImage; image != "" && s.imageOf(m) != image {
+		return true // no time makes another version of it
 	}
 	if m.Ready {
 		return reported(m).Accepted(s.Journal().FormerConfigHash) && len(s.pendingRestart()[m.Pod.Name]) > 0
