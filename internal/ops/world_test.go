@@ -250,7 +250,7 @@ func (w *world) runTrials() bool {
 // see lets the PetSet controller take note of a new template.
 func (w *world) see(set *petsetv1.PetSet) bool {
 	w.t.Helper()
-	if set.Status.ObservedGeneration == set.Generation {
+	if set.Status.ObservedGeneration == set.Generation || ptr.Deref(set.Spec.Replicas, 1) == 0 {
 		return false
 	}
 	was := set.DeepCopy()
