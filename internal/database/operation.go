@@ -23,6 +23,8 @@ type OperationTexts struct {
 	Restart Text
 	// Database: the spec of the database says what was asked for.
 	Database Text
+	// Closing goes right before Success; a kind that has none leaves it empty.
+	Closing Text
 	// Success is the last condition.
 	Success Text
 	// PodChosen, PodEvicted and PodBack are the condition types, without the pod's name, that tell how the restart of

@@ -17,6 +17,9 @@ func (run *run) finish(ctx context.Context) kube.Outcome {
 	if f := run.journal().Failure; f != nil {
 		return run.end(ctx, opsv1alpha1.OpsRequestPhaseFailed, failedText(f))
 	}
+	if run.texts.Closing.Type != "" {
+		run.set(run.texts.Closing, true)
+	}
 	return run.end(ctx, opsv1alpha1.OpsRequestPhaseSuccessful, run.texts.Success)
 }
 

@@ -119,7 +119,7 @@ func (run *run) databaseName() string {
 func (run *run) filled(t database.OperationTexts) database.OperationTexts {
 	names := strings.NewReplacer("{database}", run.databaseName(), "{namespace}", run.request.GetNamespace(),
 		"{request}", run.request.GetName())
-	for _, text := range []*database.Text{&t.Start, &t.Objects, &t.Reload, &t.Restart, &t.Database, &t.Success} {
+	for _, text := range []*database.Text{&t.Start, &t.Objects, &t.Reload, &t.Restart, &t.Database, &t.Closing, &t.Success} {
 		text.Message = names.Replace(text.Message)
 		if text.Reason == "" {
 			text.Reason = text.Type

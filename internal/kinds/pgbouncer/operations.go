@@ -39,6 +39,9 @@ func (operations) Operation(t opsv1alpha1.OpsRequestType) (database.OperationTex
 	case opsv1alpha1.OpsRestart:
 		texts.Restart.Message = "Restarting all pods " + about
 	case opsv1alpha1.OpsReconfigure:
+	case opsv1alpha1.OpsUpdateVersion:
+		texts.Restart.Message = "Restarting all pods " + about
+		texts.Closing = database.Text{Type: opsv1alpha1.ConditionVersionUpdate, Message: "Successfully version updated"}
 	default:
 		return database.OperationTexts{}, false
 	}

@@ -26,6 +26,10 @@ func (Kind) Operation(t opsv1alpha1.OpsRequestType) (database.OperationTexts, bo
 		texts.Start.Message = "Postgres ops request is reconfiguring the database"
 		texts.Restart.Message = "Successfully restarted the nodes that needed it"
 		texts.Success.Message = "Successfully reconfigured Postgres"
+	case opsv1alpha1.OpsUpdateVersion:
+		texts.Start.Message = "Postgres ops request is updating the database version"
+		texts.Objects.Message = "Successfully updated the image of the petsets"
+		texts.Success.Message = "Successfully completed the modification process."
 	default:
 		return database.OperationTexts{}, false
 	}
