@@ -60,13 +60,14 @@ func Check(ctx context.Context, t Target) database.Health {
 	return database.Health{Accepting: true, Writable: true}
 }
 
-// Connect opens one connection.
+// Connect opens one connection. Of the time that ctx leaves, the attempts to reach the server at all get a small part.
 func Connect(ctx context.Context, t Target) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(t.url())
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", t, err)
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	config.DialFunc = dialerWithin(ctx).connect
 	if err := trust(config, t.CA); err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", t, err)
 	}
