@@ -28,7 +28,7 @@ func (rt *runtime) runPostgres(stop, around context.Context) error {
 	scratch, volume := s.path(naming.RunDir), pg.Volume{Dir: s.path(naming.PostgresDataMount)}
 	server := pg.New(programs, rt.sup, pg.Options{Etc: s.path(naming.PostgresConfigMount), Scratch: scratch, Volume: volume})
 	applier := apply.New(server, apply.Store{Dir: volume.State()}, rt.report)
-	names := member.Names{Namespace: s.Namespace, Config: s.ConfigSecret, Auth: s.AuthSecret, Lease: s.Lease}
+	names := member.Names{Namespace: s.Namespace, Config: s.ConfigSecret, Auth: s.AuthSecret, Lease: s.Lease, Source: s.SourceSecret}
 	world := member.NewWorld(rt.client, names, applier, scratch)
 	following, end := context.WithCancel(around)
 	defer end()

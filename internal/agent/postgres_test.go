@@ -37,11 +37,11 @@ type dbPod struct {
 	config string
 }
 
-func newCluster(t *testing.T, size int) *cluster {
+func newCluster(t *testing.T, size int, env ...string) *cluster {
 	t.Helper()
 	need(t, "postgres", "initdb", "pg_basebackup")
 	c := &cluster{world: newWorld(t), password: "first"}
-	secrets, pods := []string{"auth"}, []string{}
+	secrets, pods := []string{"auth", "source"}, []string{}
 	for i := range size {
 		secrets, pods = append(secrets, fmt.Sprintf("config-%d", i)), append(pods, fmt.Sprintf("db-%d", i))
 	}
@@ -51,8 +51,8 @@ func newCluster(t *testing.T, size int) *cluster {
 	for i := range size {
 		p := &dbPod{c: c, port: freePort(t), config: fmt.Sprintf("config-%d", i)}
 		c.members = append(c.members, p)
-		p.pod = c.newPod(fmt.Sprintf("db-%d", i), agent.KindPostgres, naming.EnvConfigSecret+"="+p.config,
-			naming.EnvGoverningService+"=unused", agent.EnvPeerAddress+"=127.0.0.1:"+c.members[0].port)
+		p.pod = c.newPod(fmt.Sprintf("db-%d", i), agent.KindPostgres, append(env, naming.EnvConfigSecret+"="+p.config,
+			naming.EnvGoverningService+"=unused", agent.EnvPeerAddress+"=127.0.0.1:"+c.members[0].port)...)
 		p.mkdir("/var/pv", "/etc/config", "/var/initdb")
 		p.configure(nil)
 	}

@@ -40,7 +40,9 @@ type Settings struct {
 	CredentialsSecret string
 	AuthSecret        string
 	Lease             string
-	GoverningService  string
+	// SourceSecret describes the server that the cluster follows; empty for a cluster of its own.
+	SourceSecret     string
+	GoverningService string
 
 	// Grace is the time between SIGTERM and SIGKILL.
 	Grace  time.Duration
@@ -71,7 +73,7 @@ func SettingsFromEnv() (Settings, error) {
 	switch s.Kind {
 	case KindPostgres:
 		s.AuthSecret, s.Lease = need(naming.EnvAuthSecret), need(naming.EnvLease)
-		s.GoverningService = need(naming.EnvGoverningService)
+		s.GoverningService, s.SourceSecret = need(naming.EnvGoverningService), os.Getenv(naming.EnvSourceSecret)
 	case KindPgpool, KindPgBouncer:
 		s.CredentialsSecret = need(naming.EnvCredentialsSecret)
 	case "":

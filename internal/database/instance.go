@@ -38,6 +38,8 @@ type Spec struct {
 	// Auth says which Secret holds the administrator's credentials; nil until the user named one or the operator
 	// recorded its own.
 	Auth *sharedv1.AuthSecret
+	// AuthGiven tells that the server has its users from elsewhere: the Secret is waited for, not made.
+	AuthGiven bool
 }
 
 // Group is a PetSet of members beside the main one.

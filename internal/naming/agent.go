@@ -51,6 +51,7 @@ const (
 	EnvCredentialsSecret = "MATRIARCH_CREDENTIALS_SECRET" // poolers: name of the Secret with users' credentials
 	EnvAuthSecret        = "MATRIARCH_AUTH_SECRET"        // name of the administrator's Secret
 	EnvLease             = "MATRIARCH_LEASE"              // Postgres: name of the leader Lease
+	EnvSourceSecret      = "MATRIARCH_SOURCE_SECRET"      // Postgres: name of the Secret of the server that a remote replica follows
 	EnvGoverningService  = "MATRIARCH_GOVERNING_SERVICE"  // Postgres: name of the headless Service
 	EnvStandbyMode       = "MATRIARCH_STANDBY_MODE"       // Postgres: Hot or Warm
 	EnvGracePeriod       = "MATRIARCH_GRACE_SECONDS"      // the pod's termination grace period in seconds

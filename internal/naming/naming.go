@@ -50,6 +50,9 @@ func PCPSecret(db, uid string) string { return withSuffix(db, "-pcp-"+UID6(uid))
 // BackendSecret holds the credential file of a PgBouncer: userlist.
 func BackendSecret(db string) string { return withSuffix(db, "-backend") }
 
+// SourceSecret describes the server that a remote replica follows.
+func SourceSecret(db string) string { return withSuffix(db, "-source") }
+
 // LeaderLease is the Lease that says which pod of a Postgres is the primary.
 func LeaderLease(db string) string { return withSuffix(db, "-leader") }
 

@@ -15,7 +15,7 @@ func names(db, uid string) map[string]string {
 		"Service/primary": db, "Service/governing": GoverningService(db), "Service/standby": StandbyService(db), "Service/stats": StatsService(db),
 		"Secret/auth": AuthSecret(db), "Secret/config": ConfigSecret(db, uid), "Secret/pcp": PCPSecret(db, uid), "Secret/backend": BackendSecret(db),
 		"Secret/server": CertSecret(db, "server"), "Secret/client": CertSecret(db, "client"), "Secret/exporter": CertSecret(db, "metrics-exporter"),
-		"Lease/leader": LeaderLease(db),
+		"Secret/source": SourceSecret(db), "Lease/leader": LeaderLease(db),
 	}
 }
 
@@ -42,7 +42,7 @@ func TestNamesAreTheOnesThatScriptsLookFor(t *testing.T) {
 		"Service/primary": "pg", "Service/governing": "pg-pods", "Service/standby": "pg-standby", "Service/stats": "pg-stats",
 		"Secret/auth": "pg-auth", "Secret/config": "pg-4d5e6f", "Secret/pcp": "pg-pcp-4d5e6f", "Secret/backend": "pg-backend",
 		"Secret/server": "pg-server-cert", "Secret/client": "pg-client-cert", "Secret/exporter": "pg-metrics-exporter-cert",
-		"Lease/leader": "pg-leader",
+		"Secret/source": "pg-source", "Lease/leader": "pg-leader",
 	}
 	if diff := cmp.Diff(want, names("pg", "0a1b2c3d-0000-0000-0000-0000004d5e6f")); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)

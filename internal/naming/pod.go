@@ -30,9 +30,16 @@ const (
 	AuthUsername = "username"
 	AuthPassword = "password"
 
-	PostgresConf    = "postgresql.conf"
-	PostgresHBA     = "pg_hba.conf"
-	PostgresUser    = "user.conf"
+	// SourceName, SourceHost and SourcePort are further keys of the Secret of a remote replica's source.
+	SourceName = "name"
+	SourceHost = "host"
+	SourcePort = "port"
+
+	PostgresConf = "postgresql.conf"
+	PostgresHBA  = "pg_hba.conf"
+	PostgresUser = "user.conf"
+	// PostgresSlots lists the pods, one on a line, for each of which a replication slot is kept.
+	PostgresSlots   = "replication-slots"
 	PostgresInline  = "inline.conf"
 	PostgresTune    = "pgtune.conf"
 	PgpoolConf      = "pgpool.conf"

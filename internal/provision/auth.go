@@ -35,6 +35,9 @@ func (r *Reconciler) ensureAuth(ctx context.Context, s *scope) (bool, kube.Outco
 	secret := &corev1.Secret{}
 	err := s.reading.Get(ctx, key, secret)
 	switch {
+	case apierrors.IsNotFound(err) && s.in.Spec().AuthGiven:
+		return s.dependencyMissing(&database.Waiting{What: fmt.Sprintf("Secret %s: not found; the users and passwords of %s come from its source: "+
+			"create the Secret with the credentials of the source's administrator", key, s.title())})
 	case apierrors.IsNotFound(err):
 		secret, err = r.createAuth(ctx, s, key)
 	case err == nil:

@@ -12,7 +12,7 @@ import (
 func TestTheStackServesSQL(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
-	n.apply(postgres("pg", "17.11", 3, ""))
+	n.apply(postgres("pg", "17.11", 3, "  replication: {walLimitPolicy: ReplicationSlot, maxSlotWALKeepSize: 64}\n"))
 	n.apply(pgpool("pool", "4.6.1", 2, "  syncUsers: true\n"))
 	n.apply(pgbouncer(n.name, "bouncer", "1.24.1", 2, "  connectionPool: {poolMode: transaction}\n"))
 	c := n.newClient("17.11")
@@ -35,6 +35,17 @@ func TestTheStackServesSQL(t *testing.T) {
 		c.says(admin, "select count(*) from pg_stat_replication where state = 'streaming'", "2")
 		if roles := n.kubectl("get", "pods", "-l", "kubedb.com/role=primary", "-o", "name"); strings.TrimSpace(roles) != "pod/pg-0" {
 			t.Errorf("primaries: %q", roles)
+		}
+	})
+	t.Run("the primary keeps a slot for each standby as long as that is the policy", func(t *testing.T) {
+		before := n.podUIDs()
+		const slots = "select coalesce(string_agg(slot_name, ' ' order by slot_name), '') from pg_replication_slots"
+		c.says(admin, slots+" where active", "matriarch_pg_1 matriarch_pg_2")
+		n.kubectl("patch", "postgres", "pg", "--type=merge", "-p", `{"spec":{"replication":{"walLimitPolicy":"WALKeepSize"}}}`)
+		c.says(admin, slots, "")
+		c.says(admin, "select count(*) from pg_stat_replication where state = 'streaming'", "2")
+		if after := n.podUIDs(); after != before {
+			t.Errorf("pods were replaced:\n%s\n%s", before, after)
 		}
 	})
 	t.Run("users of labelled Secrets log in through both poolers", func(t *testing.T) { syncedUsers(c, admin) })

@@ -82,6 +82,12 @@ func (a *Applier) Start(ctx context.Context, start func(context.Context) error) 
 	return first
 }
 
+// Newest returns the files that the next start begins with.
+func (a *Applier) Newest() (Set, error) {
+	set, _, err := a.candidates()
+	return set, err
+}
+
 func (a *Applier) candidates() (wanted Set, sets []Set, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -27,10 +27,13 @@ const (
 	Reclone Do = "reclone"
 	// Follow serves as a standby.
 	Follow Do = "follow"
-	// Rewind, Promote and Fence are for the failover to come.
-	Rewind  Do = "rewind"
+	// FollowSource serves as a standby of a server elsewhere, and as what the other members follow.
+	FollowSource Do = "follow the source"
+	// Promote makes a standby a primary, on a new timeline.
 	Promote Do = "promote"
-	Fence   Do = "fence"
+	// Rewind and Fence are for the failover to come.
+	Rewind Do = "rewind"
+	Fence  Do = "fence"
 )
 
 // Action is what to do and why.
@@ -81,6 +84,8 @@ type Lease struct {
 	Holder string
 	// SystemID is the cluster's, recorded when it was made; empty for a cluster that never existed.
 	SystemID string
+	// Source names the server elsewhere that the holder follows or followed last; empty for a cluster of its own.
+	Source string
 }
 
 // Recorded tells whether the Lease may be done without for data of this system: either it could not be read at all, or
@@ -94,10 +99,12 @@ type Observed struct {
 	Lease   Lease
 	// Admin tells that the administrator's name and password are known.
 	Admin bool
+	// Source is what the cluster shall follow.
+	Source Source
 }
 
-// fixedPrimary is the ordinal of the pod that is the primary.
-const fixedPrimary = 0
+// First is the ordinal of the member that is the primary, or that streams from the source.
+const First = 0
 
 // Next decides.
 func Next(o Observed) Action {
@@ -115,7 +122,11 @@ func Next(o Observed) Action {
 	case o.Disk.Data == Cluster && o.Lease.SystemID != "" && o.Lease.SystemID != o.Disk.SystemID:
 		return problem(fmt.Sprintf("the data directory is of system %s, the leader Lease records %s: this volume belongs to another cluster; nothing is deleted",
 			o.Disk.SystemID, o.Lease.SystemID))
-	case o.Ordinal == fixedPrimary:
+	case o.Ordinal == First && o.Source.Wanted:
+		return replica(o)
+	case o.Ordinal == First && o.Lease.Source != "" && o.Disk.Data == Cluster:
+		return leave(o)
+	case o.Ordinal == First:
 		return primary(o)
 	default:
 		return standby(o)
@@ -129,9 +140,11 @@ func withoutLease(o Observed) Action {
 	switch {
 	case o.Disk.Data != Cluster:
 		return problem("the API server is away and there is no data to serve")
-	case o.Ordinal == fixedPrimary && !o.Disk.Standby:
+	case o.Ordinal == First && o.Source.Wanted:
+		return replica(o)
+	case o.Ordinal == First && !o.Disk.Standby:
 		return Action{Do: RunPrimary, Reason: "the API server is away; nobody else can have become primary"}
-	case o.Ordinal != fixedPrimary && o.Disk.Standby:
+	case o.Ordinal != First && o.Disk.Standby:
 		return Action{Do: Follow, Reason: "the API server is away; the primary is fixed"}
 	default:
 		return problem("the API server is away and the data is not of this member's role")

@@ -22,6 +22,8 @@ type Keeper struct {
 	API  API
 	Name string
 	By   Holder
+	// Source names the server elsewhere that the holder follows; empty for a primary.
+	Source string
 
 	systemID string
 	held     *coordinationv1.Lease
@@ -50,7 +52,7 @@ func (k *Keeper) Acquire(ctx context.Context, systemID string) error {
 	if recorded := SystemID(current); recorded != "" && recorded != systemID {
 		return &MismatchError{Lease: k.Name, Recorded: recorded, Own: systemID}
 	}
-	held, err := k.API.UpdateLease(ctx, Take(current, k.By, systemID, time.Now()))
+	held, err := k.API.UpdateLease(ctx, Following(Take(current, k.By, systemID, time.Now()), k.Source))
 	if err != nil {
 		return err
 	}

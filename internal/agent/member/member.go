@@ -39,6 +39,7 @@ type Member struct {
 	// Grace is the time between SIGTERM and SIGKILL.
 	Grace time.Duration
 
+	slots   slotKeeper
 	lost    string // why the data cannot follow any more
 	waiting string // what was waited for at the last turn
 }
@@ -147,7 +148,8 @@ func (m *Member) next(ctx context.Context) (decide.Action, error) {
 		disk.Staged, disk.StagedSystemID = staged.Cluster, staged.SystemID
 	}
 	_, known := m.World.Admin()
-	return decide.Next(decide.Observed{Ordinal: m.Ordinal, Disk: disk, Lease: m.World.Lease(), Admin: known}), nil
+	_, source := m.World.Source()
+	return decide.Next(decide.Observed{Ordinal: m.Ordinal, Disk: disk, Lease: m.World.Lease(), Admin: known, Source: source}), nil
 }
 
 // do carries an action out.
@@ -169,6 +171,10 @@ func (m *Member) do(stop context.Context, action decide.Action) error {
 		return m.reclone(stop)
 	case decide.Follow:
 		return m.follow(stop)
+	case decide.FollowSource:
+		return m.followSource(stop)
+	case decide.Promote:
+		return m.promote(stop, action.Reason)
 	default:
 		return fmt.Errorf("no way to %s yet", action.Do)
 	}

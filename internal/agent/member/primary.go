@@ -32,6 +32,7 @@ func (m *Member) runPrimary(stop context.Context) error {
 	if err := m.Applier.Start(stop, m.Server.Start); err != nil {
 		return err
 	}
+	defer m.withSlots(stop)()
 	m.Label(naming.RolePrimary)
 	m.Probes.SetCheck(m.Server.AcceptsSQL)
 	defer m.Probes.SetCheck(nil)
@@ -93,6 +94,7 @@ const releaseTimeout = 4 * time.Second
 
 // primaryDuties is what a primary does when something changed.
 func (m *Member) primaryDuties(ctx context.Context, admin pg.Admin) error {
+	m.slots.look()
 	return m.Server.EnsurePassword(ctx, admin)
 }
 

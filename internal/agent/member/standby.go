@@ -9,13 +9,24 @@ import (
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
-// clone copies the primary beside the place of the data directory and puts the copy into place.
+// clone copies what the member streams from beside the place of the data directory and puts the copy into place.
 func (m *Member) clone(stop context.Context) error {
-	admin, _ := m.World.Admin()
-	from := m.upstream()
-	slog.Info("copying the primary", "from", from.Address())
-	if err := m.Server.Clone(stop, from, admin); err != nil {
+	from := m.origin()
+	if err := m.checkSource(stop, from); err != nil {
 		return err
+	}
+	slot, err := m.slotAt(stop, from)
+	if err != nil {
+		return err
+	}
+	slog.Info("copying", "from", from.at.Address(), "slot", slot)
+	if err := m.Server.Clone(stop, from.at, from.as, slot); err != nil {
+		return err
+	}
+	if from.source != "" {
+		if err := m.Server.ForgetAlterSystem(); err != nil {
+			return err
+		}
 	}
 	if err := m.Volume.Complete(); err != nil {
 		return err
@@ -28,15 +39,16 @@ func (m *Member) clone(stop context.Context) error {
 }
 
 // reclone keeps the old data until the copy is complete, if there is room for both. They are of no use to anybody by
-// then, except for a person who wants to look.
+// then, except for a person who wants to look. A source does not have to tell its size to who replicates: then the old
+// data stay in any case.
 func (m *Member) reclone(stop context.Context) error {
-	admin, _ := m.World.Admin()
-	room, err := m.Server.RoomForClone(stop, m.upstream(), admin)
-	if err != nil {
+	from := m.origin()
+	room, err := m.Server.RoomForClone(stop, from.at, from.as)
+	if err != nil && from.source == "" {
 		return err // the primary does not answer: not the moment to remove anything
 	}
-	if !room {
-		slog.Warn("no room for a second copy: removing the data that cannot follow the primary any more")
+	if err == nil && !room {
+		slog.Warn("no room for a second copy: removing the data that cannot follow any more")
 		if err := m.Volume.Drop(); err != nil {
 			return err
 		}
@@ -44,35 +56,51 @@ func (m *Member) reclone(stop context.Context) error {
 	return m.clone(stop)
 }
 
-// upstream is the primary's address: the Lease's holder, or the fixed primary while nobody holds it.
-func (m *Member) upstream() pg.Upstream { return m.Upstream(m.World.Lease().Holder) }
-
 // follow serves as a standby until stop ends, the server dies, or its data turns out to be unable to follow. When it
 // returns no PostgreSQL runs.
-func (m *Member) follow(stop context.Context) error {
+func (m *Member) follow(stop context.Context) error { return m.followFrom(stop, m.origin(), nil) }
+
+// followFrom is follow with a word from elsewhere, gone, that ends it.
+func (m *Member) followFrom(stop context.Context, from origin, gone <-chan error) error {
 	admin, _ := m.World.Admin()
 	if err := m.Volume.Tidy(); err != nil {
 		return err
 	}
-	if err := m.Server.WritePassfile(admin); err != nil {
+	if err := m.Server.WritePassfile(from.as); err != nil {
 		return err
 	}
-	from := m.upstream()
-	m.Server.Use(m.Volume.Data(), pg.Own{Name: m.Pod, PrimaryConninfo: m.Server.Conninfo(from, admin, m.Pod)})
+	m.Server.Use(m.Volume.Data(), pg.Own{Name: m.Pod, PrimaryConninfo: m.conninfo(from), Slotted: from.source == ""})
 	m.Server.As(admin.User)
 	defer m.Server.StopNow() // of no effect after an orderly end
+	if from.source == "" {
+		if err := m.Server.ForgetSlots(); err != nil {
+			return err
+		}
+	}
 	if err := m.Applier.Start(stop, m.Server.Start); err != nil {
 		return err
 	}
+	if from.source != "" {
+		defer m.withSlots(stop)()
+	}
 	m.Label(naming.RoleStandby)
 
-	watch := &streamWatch{server: m.Server, from: from}
+	watch := &streamWatch{server: m.Server, from: func() pg.Upstream { return m.origin().at }}
 	m.Probes.SetCheck(watch.ready)
 	defer m.Probes.SetCheck(nil)
-	lost := make(chan error, 1)
+	lost := make(chan error, 2)
 	watching, end := context.WithCancel(stop)
 	defer end()
 	go func() { lost <- watch.untilLost(watching) }()
+	go func() {
+		select {
+		case <-watching.Done():
+		case err := <-gone: // never from nil
+			if err != nil {
+				lost <- err
+			}
+		}
+	}()
 
 	err := m.serve(stop, lost, m.standbyDuties)
 	if stop.Err() != nil {
@@ -88,10 +116,18 @@ func (m *Member) follow(stop context.Context) error {
 	return err
 }
 
-// standbyDuties is what a standby does when something changed. A new password matters from the next connection on.
-func (m *Member) standbyDuties(_ context.Context, admin pg.Admin) error {
-	return m.Server.WritePassfile(admin)
+// standbyDuties is what a standby does when something changed. A new password matters from the next connection on, a
+// new address at once.
+func (m *Member) standbyDuties(context.Context, pg.Admin) error {
+	m.slots.look()
+	from := m.origin()
+	if err := m.Server.WritePassfile(from.as); err != nil {
+		return err
+	}
+	return m.Server.Repoint(m.conninfo(from))
 }
+
+func (m *Member) conninfo(from origin) string { return m.Server.Conninfo(from.at, from.as, m.Pod) }
 
 // brokenError says that a standby's data cannot follow the primary any more.
 type brokenError struct{ reason string }

@@ -13,7 +13,7 @@ import (
 // streamWatch judges a standby by whether WAL comes in.
 type streamWatch struct {
 	server *pg.Server
-	from   pg.Upstream
+	from   func() pg.Upstream
 
 	mu   sync.Mutex
 	last time.Time // when it was last seen to stream; zero for never
@@ -44,12 +44,13 @@ func (w *streamWatch) ready(ctx context.Context) error {
 	if time.Since(last) < streamPatience {
 		return nil
 	}
-	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", w.from.Address())
+	address := w.from().Address()
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil
 	}
 	connection.Close()
-	return fmt.Errorf("no WAL comes from the primary %s", w.from.Address())
+	return fmt.Errorf("no WAL comes from %s", address)
 }
 
 // untilLost returns a brokenError when the server says again and again that it cannot follow any more, and does not.

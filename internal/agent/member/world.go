@@ -21,18 +21,24 @@ import (
 )
 
 // Names says where to find the objects.
-type Names struct{ Namespace, Config, Auth, Lease string }
+type Names struct {
+	Namespace, Config, Auth, Lease string
+	// Source is the Secret of the server that the cluster follows; empty for a cluster of its own.
+	Source string
+}
 
 // World is what the agent knows of the API objects: it follows them and remembers their last state.
 type World struct {
 	client  *kubeapi.Client
 	names   Names
 	applier *apply.Applier
+	scratch string
 	keep    string // file that keeps the administrator for a restart without the API server
 	began   time.Time
 
 	mu      sync.Mutex
 	admin   *pg.Admin
+	source  *Source
 	lease   *coordinationv1.Lease
 	seen    bool
 	changed chan struct{}
@@ -43,13 +49,14 @@ const awayAfter = 10 * time.Second
 
 // NewWorld returns a World; scratch is a private folder that lives as long as the pod.
 func NewWorld(client *kubeapi.Client, names Names, applier *apply.Applier, scratch string) *World {
-	w := &World{client: client, names: names, applier: applier, keep: filepath.Join(scratch, "admin"),
+	w := &World{client: client, names: names, applier: applier, scratch: scratch, keep: filepath.Join(scratch, "admin"),
 		began: time.Now(), changed: make(chan struct{}, 1)}
 	if text, err := os.ReadFile(w.keep); err == nil {
 		if user, password, found := strings.Cut(string(text), "\n"); found {
 			w.admin = &pg.Admin{User: user, Password: password}
 		}
 	}
+	w.recallSource()
 	return w
 }
 
@@ -58,6 +65,9 @@ func (w *World) Follow(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { w.client.FollowSecret(ctx, w.names.Config, w.sawConfig) })
 	all.Go(func() { w.client.FollowSecret(ctx, w.names.Auth, w.sawAuth) })
+	if w.names.Source != "" {
+		all.Go(func() { w.client.FollowSecret(ctx, w.names.Source, w.sawSource) })
+	}
 	all.Go(func() { w.client.FollowLease(ctx, w.names.Lease, w.sawLease) })
 	all.Wait()
 }
@@ -80,7 +90,7 @@ func (w *World) Lease() decide.Lease {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return decide.Lease{Seen: w.seen, Away: !w.seen && time.Since(w.began) > awayAfter, Exists: w.lease != nil,
-		Holder: lease.HolderPod(w.lease), SystemID: lease.SystemID(w.lease)}
+		Holder: lease.HolderPod(w.lease), SystemID: lease.SystemID(w.lease), Source: lease.Source(w.lease)}
 }
 
 func (w *World) sawConfig(secret *corev1.Secret) {

@@ -37,48 +37,57 @@ func (s *Server) Conninfo(from Upstream, admin Admin, name string) string {
 		quote(from.Host), quote(from.Port), quote(admin.User), quote(s.passfile()), quote(name))
 }
 
-// Clone copies the primary into the staged directory and makes it a standby's.
-func (s *Server) Clone(ctx context.Context, from Upstream, admin Admin) error {
-	if err := s.WritePassfile(admin); err != nil {
+// Clone copies a server into the staged directory and makes the copy a standby's. slot, if not empty, is the replication
+// slot that keeps the WAL from the beginning of the copy until the standby streams; without one the copy itself is
+// covered by a slot that goes with it.
+func (s *Server) Clone(ctx context.Context, from Upstream, as Admin, slot string) error {
+	if err := s.WritePassfile(as); err != nil {
 		return err
 	}
 	if err := s.opts.Volume.Stage(); err != nil {
 		return err
 	}
 	staged := s.opts.Volume.Staged()
-	err := s.sup.Run(ctx, supervise.Command{Path: s.Path("pg_basebackup"), Env: []string{"PGPASSFILE=" + s.passfile(), "PGCONNECT_TIMEOUT=5"},
-		Args: []string{"-D", staged, "-h", from.Host, "-p", from.Port, "-U", admin.User, "--no-password",
-			"--wal-method=stream", "--checkpoint=fast", "--no-sync"}})
+	args := []string{"-D", staged, "-h", from.Host, "-p", from.Port, "-U", as.User, "--no-password",
+		"--wal-method=stream", "--checkpoint=fast", "--no-sync"}
+	if slot != "" {
+		args = append(args, "--slot="+slot)
+	}
+	err := s.sup.Run(ctx, supervise.Command{Path: s.Path("pg_basebackup"), Args: args,
+		Env: []string{"PGPASSFILE=" + s.passfile(), "PGCONNECT_TIMEOUT=5"}})
 	if err != nil {
-		return fmt.Errorf("copy the primary at %s: %w", from.Address(), err)
+		return fmt.Errorf("copy the server at %s: %w", from.Address(), err)
 	}
 	return apply.WriteFile(filepath.Join(staged, standbyFile), nil, 0o600)
 }
 
-// RoomForClone tells whether the primary fits beside the present data.
-func (s *Server) RoomForClone(ctx context.Context, from Upstream, admin Admin) (bool, error) {
-	config, err := pgconn.ParseConfig(fmt.Sprintf("host=%s port=%s dbname=postgres sslmode=prefer connect_timeout=5", from.Host, from.Port))
+// connectUpstream opens a session on another server; more are further words of the connection string.
+func connectUpstream(ctx context.Context, from Upstream, as Admin, more string) (*pgconn.PgConn, error) {
+	config, err := pgconn.ParseConfig(fmt.Sprintf("host=%s port=%s sslmode=prefer connect_timeout=5 %s", from.Host, from.Port, more))
 	if err != nil {
-		return false, fmt.Errorf("reach the primary at %s: %w", from.Address(), err)
+		return nil, fmt.Errorf("reach the server at %s: %w", from.Address(), err)
 	}
-	config.User, config.Password = admin.User, admin.Password
-	ctx, cancel := context.WithTimeout(ctx, sqlTimeout)
-	defer cancel()
+	config.User, config.Password = as.User, as.Password
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
-		return false, fmt.Errorf("ask the primary at %s for its size: %w", from.Address(), err)
+		return nil, fmt.Errorf("reach the server at %s: %w", from.Address(), err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	rows, err := ask(ctx, conn, "SELECT sum(pg_database_size(oid))::bigint + (SELECT coalesce(sum(size), 0) FROM pg_ls_waldir())::bigint FROM pg_database")
+	return conn, nil
+}
+
+// RoomForClone tells whether a copy of the server fits beside the present data.
+func (s *Server) RoomForClone(ctx context.Context, from Upstream, as Admin) (bool, error) {
+	rows, err := s.askUpstream(ctx, from, as,
+		"SELECT sum(pg_database_size(oid))::bigint + (SELECT coalesce(sum(size), 0) FROM pg_ls_waldir())::bigint FROM pg_database")
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("ask for the size of a copy: %w", err)
 	}
 	if len(rows) != 1 {
-		return false, errors.New("ask the primary for its size: no answer")
+		return false, errors.New("ask for the size of a copy: no answer")
 	}
 	size, err := strconv.ParseInt(rows[0][0], 10, 64)
 	if err != nil {
-		return false, fmt.Errorf("ask the primary for its size: %w", err)
+		return false, fmt.Errorf("ask for the size of a copy: %w", err)
 	}
 	free, err := s.opts.Volume.Free()
 	return free > size+size/10, err

@@ -22,6 +22,14 @@ func (s *Server) Reload(ctx context.Context, _ apply.Set) ([]string, error) {
 	if s.status() != "ready" {
 		return s.reloadUnasked()
 	}
+	// What follows is for superusers. On a replica of a server elsewhere the administrator may be somebody who can only
+	// replicate.
+	if super, err := s.askOne(ctx, "SHOW is_superuser"); err != nil || super != "on" {
+		if err == nil {
+			return s.reloadUnasked()
+		}
+		return nil, err
+	}
 	before, err := s.askOne(ctx, "SELECT pg_conf_load_time()")
 	if err != nil {
 		return nil, err
@@ -84,7 +92,7 @@ func (s *Server) awaitLoad(ctx context.Context, before string) error {
 	}
 }
 
-// reloadUnasked is for a warm standby, which answers nobody: what waits for a restart is known from the catalog only.
+// reloadUnasked is for a server that does not answer such questions, as a warm standby: what waits for a restart is known from the catalog only.
 func (s *Server) reloadUnasked() ([]string, error) {
 	if err := s.process.Signal(syscall.SIGHUP); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -45,7 +46,8 @@ type Server struct {
 	begun     *conf.Settings // of the file that the process was started with
 	losses    atomic.Int64
 	lossWords atomic.Pointer[string]
-	private   string // socket folder of a server that nobody else shall reach; empty for the configured one
+	slotted   atomic.Pointer[[]string] // the members with slots, of the configuration written last
+	private   string                   // socket folder of a server that nobody else shall reach; empty for the configured one
 }
 
 // Own are the settings of this member alone, which the agent writes itself.
@@ -54,6 +56,8 @@ type Own struct {
 	Name string
 	// PrimaryConninfo of a standby; empty for a primary.
 	PrimaryConninfo string
+	// Slotted tells that whoever the standby streams from keeps a slot for it, when the configuration asks for slots.
+	Slotted bool
 }
 
 // New returns a Server over the data directory in its place.
@@ -116,7 +120,9 @@ func (s *Server) Write(set apply.Set) error {
 			return err
 		}
 	}
+	members := SlotMembers(set.Config)
 	s.settings = settings
+	s.slotted.Store(&members)
 	return s.writeOwn()
 }
 
@@ -125,6 +131,9 @@ func (s *Server) writeOwn() error {
 	own.Set("cluster_name", s.own.Name)
 	if s.own.PrimaryConninfo != "" {
 		own.Set("primary_conninfo", s.own.PrimaryConninfo)
+	}
+	if s.own.Slotted && slices.Contains(s.SlotMembers(), s.own.Name) {
+		own.Set("primary_slot_name", SlotName(s.own.Name))
 	}
 	text, err := pgconf.Print(pgconf.PostgreSQL, own)
 	if err != nil {
@@ -136,6 +145,14 @@ func (s *Server) writeOwn() error {
 	signal := filepath.Join(s.dir, standbyFile)
 	if s.own.PrimaryConninfo != "" {
 		return apply.WriteFile(signal, nil, 0o600)
+	}
+	return nil
+}
+
+// SlotMembers are the members with slots, as the configuration in place says.
+func (s *Server) SlotMembers() []string {
+	if members := s.slotted.Load(); members != nil {
+		return *members
 	}
 	return nil
 }

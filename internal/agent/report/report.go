@@ -30,6 +30,8 @@ type Report struct {
 	Rejected *Rejection `json:"rejected,omitempty"`
 	// ServerVersion is what the running server says of itself, such as 15.18 or 4.3.5.
 	ServerVersion string `json:"serverVersion,omitempty"`
+	// Source names the server elsewhere that this one streams from; empty for a primary and its standbys.
+	Source string `json:"source,omitempty"`
 	// Problem says in the server's or the agent's words why the server does not serve, empty while it does.
 	Problem string `json:"problem,omitempty"`
 }

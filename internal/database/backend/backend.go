@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -110,8 +111,12 @@ func serviceName(namespace string, service *appcatalogv1alpha1.ServiceReference)
 	return types.NamespacedName{Namespace: namespace, Name: service.Name}
 }
 
-// hostOf is the name under which a Service is reached from any namespace.
+// hostOf is the name under which a Service is reached from any namespace. No Service has a dot or a colon in its name:
+// where one is given as the Service it is the address of a server elsewhere, as KubeDB's guides write it.
 func hostOf(service types.NamespacedName) string {
+	if strings.ContainsAny(service.Name, ".:") {
+		return service.Name
+	}
 	return service.Name + "." + service.Namespace + ".svc"
 }
 

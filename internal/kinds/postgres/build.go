@@ -31,6 +31,7 @@ func (k Kind) Build(from database.Gathered) (database.Desired, error) {
 		}.Build(),
 	}
 	g.services(&d)
+	g.sourceSecret(&d)
 	blocks.Grant(&d, g.subject, g.account(), g.agentRules(d.Config.Name), g.live.ForeignAccount)
 	exporter := g.exporter()
 	d.PetSet, err = blocks.Set{

@@ -21,6 +21,7 @@ import (
 	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/database/backend"
 	"github.com/matriarchdb/matriarch/internal/database/blocks"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
@@ -116,6 +117,15 @@ func TestBuild(t *testing.T) {
 				Tuning:            &kubedbv1.Tuning{},
 			}
 		})},
+		"replica": {
+			func(g *gathered) {
+				g.source = &backend.Server{Namespace: "far", Name: "away", Host: "192.0.2.1", Port: 5433, Admin: backend.User{Name: "copier", Password: "copy"}}
+			},
+			spec(func(s *kubedbv1.PostgresSpec) {
+				s.Replicas = ptr.To[int32](2)
+				s.Replication = &kubedbv1.Replication{WALLimitPolicy: kubedbv1.WALLimitPolicyReplicationSlot, MaxSlotWALKeepSize: ptr.To[int32](512)}
+			}),
+		},
 		"everything": {
 			func(g *gathered) { g.secretText = "max_connections = 300\nlog_statement = 'ddl'\n" },
 			spec(func(s *kubedbv1.PostgresSpec) {

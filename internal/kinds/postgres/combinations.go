@@ -40,6 +40,9 @@ func combinations(in ConfigInput, s *conf.Settings) conf.Problems {
 	if n, ok := number(s, "max_wal_senders"); ok && n < int(in.Replicas) {
 		find("max_wal_senders", fmt.Sprintf("%d members need at least %d", in.Replicas, in.Replicas))
 	}
+	if n, ok := number(s, "max_replication_slots"); ok && n < len(slotted(in))-1 {
+		find("max_replication_slots", fmt.Sprintf("the slots of %d members need at least %d", in.Replicas, in.Replicas-1))
+	}
 	connections, haveConnections := number(s, "max_connections")
 	reserve, haveReserve := number(s, "superuser_reserved_connections")
 	if haveConnections && haveReserve && reserve >= connections {

@@ -72,6 +72,9 @@ func Render(in ConfigInput) (Config, error) {
 	if files[naming.PostgresHBA], err = renderHBA(in.Method, in.Admin); err != nil {
 		return Config{}, fmt.Errorf("write %s: %w", naming.PostgresHBA, err)
 	}
+	if members := slotted(in); len(members) > 0 {
+		files[naming.PostgresSlots] = slotsText(members)
+	}
 	// For people to read: where a setting came from.
 	if in.SecretText != "" {
 		files[naming.PostgresUser] = in.SecretText

@@ -12,6 +12,7 @@ import (
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/conf"
 	"github.com/matriarchdb/matriarch/internal/conf/pgconf"
+	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
 // small is the input of a single member with 1 GiB of memory and 10 GiB of disk.
@@ -61,6 +62,11 @@ func TestWhichSourceWins(t *testing.T) {
 		{"what the user keeps is his business", "wal_keep_size", "4000MB", func(in *ConfigInput) {
 			in.Storage, in.Replication = giB, &kubedbv1.Replication{WALKeepSize: ptr.To[int32](4000)}
 		}},
+		{"slots keep what there is to keep", "wal_keep_size", "0MB", slots(3, nil)},
+		{"without a limit", "max_slot_wal_keep_size", "", slots(3, nil)},
+		{"or with one", "max_slot_wal_keep_size", "512MB", slots(3, ptr.To[int32](512))},
+		{"a single member has no slots", "wal_keep_size", "1536MB", slots(1, nil)},
+		{"there is room for the slots of many", "max_replication_slots", "13", slots(8, nil)},
 		{"a warm standby answers nobody", "hot_standby", "off", func(in *ConfigInput) { in.StandbyMode = kubedbv1.StandbyModeWarm }},
 		{"a single member waits for nobody", "synchronous_standby_names", "", func(in *ConfigInput) { in.Synchronous = synchronousConfig() }},
 		{"members wait for one another", "synchronous_standby_names", `ANY 1 ("pg-0", "pg-1", "pg-2")`, func(in *ConfigInput) {
@@ -90,6 +96,31 @@ func TestWhichSourceWins(t *testing.T) {
 				t.Errorf("%s = %q, want %q", test.name, got, test.want)
 			}
 		})
+	}
+}
+
+func slots(members int32, limit *int32) func(*ConfigInput) {
+	return func(in *ConfigInput) {
+		in.Replicas, in.Replication = members, &kubedbv1.Replication{
+			WALLimitPolicy: kubedbv1.WALLimitPolicyReplicationSlot, MaxSlotWALKeepSize: limit}
+	}
+}
+
+func TestTheAgentsAreToldWhichMembersHaveSlots(t *testing.T) {
+	t.Parallel()
+	for members, want := range map[int32]string{1: "", 3: "pg-0\npg-1\npg-2\n"} {
+		in := small()
+		slots(members, nil)(&in)
+		config, err := Render(in)
+		if got := config.Files[naming.PostgresSlots]; err != nil || got != want {
+			t.Errorf("of %d members %q have slots: %v", members, got, err)
+		}
+	}
+	in := small()
+	slots(5, nil)(&in)
+	in.InlineText = "max_replication_slots = 3"
+	if _, err := Render(in); err == nil || !strings.Contains(err.Error(), "need at least 4") {
+		t.Errorf("too few slots give %v", err)
 	}
 }
 

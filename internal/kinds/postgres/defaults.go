@@ -54,7 +54,7 @@ func defaults(in ConfigInput) *conf.Settings {
 		{"shared_buffers", kilobytes(max(in.Memory/4/kiB, 128))},
 		{"wal_level", "replica"},
 		{"max_wal_senders", "10"},
-		{"max_replication_slots", "10"},
+		{"max_replication_slots", maxSlots(in)},
 		// Segments that a standby may still need after it was away. See maxWALShare.
 		{"wal_keep_size", megabytes(walKeep(in))},
 		{"max_wal_size", megabytes(maxWAL(in))},
@@ -86,6 +86,9 @@ const (
 func walKeep(in ConfigInput) int64 {
 	if keep := in.Replication; keep != nil && keep.WALKeepSize != nil {
 		return int64(*keep.WALKeepSize)
+	}
+	if len(slotted(in)) > 0 {
+		return 0 // each slot keeps exactly what its member lacks
 	}
 	return shareOf(in.Storage, walKeepDefault)
 }

@@ -16,6 +16,9 @@ import (
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
+// catalogVersions is the resource of the catalog objects.
+const catalogVersions = "postgresversions"
+
 // gathered is everything that was read about one Postgres.
 type gathered struct {
 	subject blocks.Subject
@@ -24,7 +27,9 @@ type gathered struct {
 	version *catalogv1alpha1.PostgresVersion
 	// secretText is user.conf of the user's Secret.
 	secretText string
-	live       blocks.Live
+	// source is the server that a remote replica follows; nil for a cluster of its own.
+	source *backend.Server
+	live   blocks.Live
 }
 
 // Gather reads the catalog version, the user's configuration, the credentials and what exists already.
@@ -43,6 +48,9 @@ func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instanc
 		if err != nil {
 			return nil, err
 		}
+	}
+	if g.source, err = readSource(ctx, r, pg, g.version.Spec.Version); err != nil {
+		return nil, err
 	}
 	g.live, err = blocks.Look(ctx, r, g.subject, g.spec, g.account())
 	if err != nil {
@@ -70,12 +78,12 @@ func unsupported(pg *kubedbv1.Postgres) error {
 	switch spec := pg.Spec; {
 	case spec.TLS != nil:
 		return database.Unusablef("Postgres %s: TLS is not supported by this release of Matriarch; remove spec.tls", at)
-	case spec.RemoteReplica != nil:
-		return database.Unusablef("Postgres %s: remote replicas are not supported by this release of Matriarch; remove spec.remoteReplica", at)
 	case spec.Distributed:
-		return database.Unusablef("Postgres %s: clusters over several Kubernetes are not supported; remove spec.distributed", at)
+		return database.Unusablef("Postgres %s: members in several Kubernetes clusters are not supported by this release of Matriarch; "+
+			"remove spec.distributed, and make a Postgres with spec.remoteReplica in the other cluster for a copy there", at)
 	case spec.Init != nil && spec.Init.Archiver != nil:
-		return database.Unusablef("Postgres %s: recovery from an archive is not supported by this release of Matriarch; remove spec.init.archiver", at)
+		return database.Unusablef("Postgres %s: recovery from an archive is not supported by this release of Matriarch; "+
+			"remove spec.init.archiver, and restore a dump after creation or by spec.init.script", at)
 	case spec.Init != nil && spec.Init.Script != nil && spec.Init.Script.Git != nil:
 		return database.Unusablef("Postgres %s: init scripts from git are not supported by this release of Matriarch; "+
 			"use a ConfigMap or a Secret in spec.init.script", at)

@@ -131,6 +131,7 @@ func (i instance) Spec() database.Spec {
 		DeletionPolicy: spec.DeletionPolicy,
 		Health:         database.HealthCheckOf(spec.HealthChecker),
 		Auth:           spec.AuthSecret,
+		AuthGiven:      spec.RemoteReplica != nil,
 		InitPending:    spec.Init != nil && !spec.Init.Initialized,
 	}
 }

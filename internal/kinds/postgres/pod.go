@@ -42,12 +42,12 @@ func (g gathered) pod(agentImage string, exporter blocks.Exporter) blocks.Pod {
 	}
 	return blocks.Pod{
 		Subject: g.subject, User: g.pg.Spec.PodTemplate, Server: server, Volumes: volumes,
-		AgentEnv: []corev1.EnvVar{
+		AgentEnv: append([]corev1.EnvVar{
 			{Name: naming.EnvAuthSecret, Value: g.authName()},
 			{Name: naming.EnvLease, Value: naming.LeaderLease(g.pg.Name)},
 			{Name: naming.EnvGoverningService, Value: naming.GoverningService(g.pg.Name)},
 			{Name: naming.EnvStandbyMode, Value: string(g.pg.Spec.StandbyMode)},
-		},
+		}, g.sourceEnv()...),
 		Exporter: exporter.Container(), ExtraLabels: g.cluster(), RunAs: g.version.Spec.SecurityContext,
 		ServiceAccount: g.account(), GracePeriodSeconds: gracePeriodSeconds, AgentImage: agentImage,
 	}

@@ -15,7 +15,7 @@ const (
 	writeCheckTable = "kubedb_write_check"
 )
 
-// Probe logs in through the primary's Service as the administrator.
+// Probe logs in through the clients' Service as the administrator. Of a replica nobody expects that it takes a write.
 func (Kind) Probe(ctx context.Context, from database.Gathered) database.Health {
 	g := from.(gathered)
 	target := probe.Target{
@@ -24,7 +24,7 @@ func (Kind) Probe(ctx context.Context, from database.Gathered) database.Health {
 		Password: string(g.live.Auth.Data[naming.AuthPassword]),
 		Database: probeDatabase, Timeout: g.spec.Health.Timeout, Table: writeCheckTable,
 	}
-	if g.spec.Health.DisableWriteCheck {
+	if g.spec.Health.DisableWriteCheck || g.follows() {
 		target.Table = ""
 	}
 	return probe.Check(ctx, target)

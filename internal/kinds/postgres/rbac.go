@@ -10,7 +10,7 @@ import (
 
 // agentRules let the agents do what they do for every kind, and hold the Lease that says who is primary.
 func (g gathered) agentRules(config string) []rbacv1.PolicyRule {
-	return append(blocks.AgentRules(g.pg.Name, g.spec.Replicas, config, g.authName()), rbacv1.PolicyRule{
+	return append(blocks.AgentRules(g.pg.Name, g.spec.Replicas, g.secrets(config)...), rbacv1.PolicyRule{
 		APIGroups:     []string{coordinationv1.GroupName},
 		Resources:     []string{"leases"},
 		ResourceNames: []string{naming.LeaderLease(g.pg.Name)},

@@ -12,7 +12,7 @@ import (
 // services adds the Service of the primary, which is the clients', and that of the standbys where there can be any.
 // Both follow the role labels that the agents keep on their pods.
 func (g gathered) services(d *database.Desired) {
-	d.Services = append(d.Services, g.service(g.pg.Name, sharedv1.ServiceAliasPrimary, naming.PrimaryServicePort, naming.RolePrimary))
+	d.Services = append(d.Services, g.service(g.pg.Name, sharedv1.ServiceAliasPrimary, naming.PrimaryServicePort, g.clientsRole()))
 	standby := naming.StandbyService(g.pg.Name)
 	if g.spec.Replicas <= 1 {
 		d.Absent = append(d.Absent, &corev1.Service{ObjectMeta: g.subject.Ref(standby)})

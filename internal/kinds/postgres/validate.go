@@ -10,14 +10,16 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
 
 	catalogv1alpha1 "github.com/matriarchdb/matriarch/api/catalog/v1alpha1"
 	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/conf"
+	"github.com/matriarchdb/matriarch/internal/conf/layer"
 	"github.com/matriarchdb/matriarch/internal/database"
-	"github.com/matriarchdb/matriarch/internal/database/backend"
 	"github.com/matriarchdb/matriarch/internal/database/blocks"
+	"github.com/matriarchdb/matriarch/internal/database/custom"
 	"github.com/matriarchdb/matriarch/internal/database/rules"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
@@ -46,32 +48,36 @@ func (k Kind) Validate(ctx context.Context, r database.Reader, old, now database
 	c.security(spec, pg)
 	c.synchronous(spec, pg)
 	c.replication(spec, pg)
-	c.problems = append(c.problems, podRules.Check(spec.Child("podTemplate"), pg.Spec.PodTemplate)...)
+	c.Refuse(podRules.Check(spec.Child("podTemplate"), pg.Spec.PodTemplate)...)
+	c.Refuse(rules.Halted(now)...)
 	c.storage(ctx, r, spec, pg)
 	if old != nil {
 		c.immutable(spec, of(old), pg)
 	}
-	version, problem := findVersion(ctx, r, spec.Child("version"), pg.Spec.Version)
-	if problem != nil {
-		return c.warnings, append(c.problems, problem)
+	version := &catalogv1alpha1.PostgresVersion{}
+	if problem := rules.Version(ctx, r, now, version, catalogVersions); problem != nil {
+		c.refuse(problem)
+		return c.Warnings, c.Problems
 	}
-	c.deprecated(spec.Child("version"), version, old)
+	c.Add(rules.Deprecated(old, now, version.Spec.Deprecated, catalogVersions))
 	c.user(spec, pg, version)
-	c.configuration(ctx, r, gathered{subject: blocks.For(k.Info(), now), spec: now.Spec(), pg: pg, version: version})
+	whole := now.DeepCopy()
+	k.Default(whole)
+	g := gathered{subject: blocks.For(k.Info(), whole), spec: whole.Spec(), pg: of(whole), version: version}
+	c.configuration(ctx, r, now, g)
+	c.remote(ctx, r, old, g)
+	c.archiver(spec.Child("archiver"), old, pg)
 	c.ignored(pg)
-	return c.warnings, c.problems
+	return c.Warnings, c.Problems
 }
 
 // checks collects what is found.
-type checks struct {
-	warnings []string
-	problems field.ErrorList
-}
+type checks struct{ rules.Findings }
 
-func (c *checks) refuse(err *field.Error) { c.problems = append(c.problems, err) }
+func (c *checks) refuse(err *field.Error) { c.Refuse(err) }
 
 func (c *checks) warn(format string, args ...any) {
-	c.warnings = append(c.warnings, fmt.Sprintf(format, args...))
+	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
 }
 
 // shape checks numbers and what is not supported.
@@ -79,9 +85,6 @@ func (c *checks) shape(spec *field.Path, pg *kubedbv1.Postgres) {
 	if pg.Spec.Replicas != nil && *pg.Spec.Replicas < 1 {
 		c.refuse(field.Invalid(spec.Child("replicas"), *pg.Spec.Replicas,
 			fmt.Sprintf(`spec.replicas "%d" invalid. Value must be greater than zero`, *pg.Spec.Replicas)))
-	}
-	if pg.Spec.Halted && pg.Spec.DeletionPolicy == sharedv1.DeletionPolicyDoNotTerminate {
-		c.refuse(field.Invalid(spec.Child("halted"), true, "Can't halt, since termination policy is 'DoNotTerminate'"))
 	}
 	if err := unsupported(pg); err != nil {
 		c.refuse(field.Forbidden(spec, err.Error()))
@@ -151,7 +154,9 @@ func (c *checks) replication(spec *field.Path, pg *kubedbv1.Postgres) {
 	case kubedbv1.WALLimitPolicyKeepSegment:
 		c.refuse(field.Invalid(at, pg.Spec.Replication.WALLimitPolicy, "PostgreSQL 13 and later have no wal_keep_segments; use WALKeepSize"))
 	case kubedbv1.WALLimitPolicyReplicationSlot:
-		c.warn("spec.replication.walLimitPolicy: replication slots are not made by this release of Matriarch; WAL is kept by size instead")
+		if ptr.Deref(pg.Spec.Replication.MaxSlotWALKeepSize, -1) < 0 && ptr.Deref(pg.Spec.Replicas, 1) > 1 {
+			c.warn("spec.replication.maxSlotWALKeepSize is unlimited: a member that stays away can fill the volume of the primary; a limit lets it be cloned anew instead")
+		}
 	}
 }
 
@@ -196,34 +201,6 @@ func (c *checks) immutable(spec *field.Path, old, now *kubedbv1.Postgres) {
 	}
 }
 
-func findVersion(ctx context.Context, r database.Reader, at *field.Path, name string) (*catalogv1alpha1.PostgresVersion, *field.Error) {
-	if name == "" {
-		return nil, field.Required(at, "spec.version is missing")
-	}
-	version := &catalogv1alpha1.PostgresVersion{}
-	err := r.Get(ctx, types.NamespacedName{Name: name}, version)
-	if apierrors.IsNotFound(err) {
-		return nil, field.Invalid(at, name, "version not supported; kubectl get postgresversions lists those that are")
-	}
-	if err != nil {
-		return nil, field.InternalError(at, fmt.Errorf("read PostgresVersion %q: %w", name, err))
-	}
-	return version, nil
-}
-
-// deprecated refuses a deprecated version for something new. What runs already may go on running.
-func (c *checks) deprecated(at *field.Path, version *catalogv1alpha1.PostgresVersion, old database.Instance) {
-	if !version.Spec.Deprecated {
-		return
-	}
-	message := fmt.Sprintf("version %s is deprecated; kubectl get postgresversions lists others", version.Name)
-	if old != nil && old.Spec().Version == version.Name {
-		c.warn("%s", message)
-		return
-	}
-	c.refuse(field.Invalid(at, version.Name, message))
-}
-
 // user checks that the server may run as the user that the pod template asks for.
 func (c *checks) user(spec *field.Path, pg *kubedbv1.Postgres, version *catalogv1alpha1.PostgresVersion) {
 	if pg.Spec.PodTemplate == nil || version.Spec.SecurityContext.RunAsAnyNonRoot || version.Spec.SecurityContext.RunAsUser == nil {
@@ -240,50 +217,40 @@ func (c *checks) user(spec *field.Path, pg *kubedbv1.Postgres, version *catalogv
 	}
 }
 
-// configuration checks what the user configured, as far as it can be known now. A Secret that is not there yet is no
-// error: the Postgres waits for it and says so.
-func (c *checks) configuration(ctx context.Context, r database.Reader, g gathered) {
-	config := g.pg.Spec.Configuration
-	if config == nil {
+// configuration checks what the user configured, as far as it can be known now.
+func (c *checks) configuration(ctx context.Context, r database.Reader, now database.Instance, g gathered) {
+	check := rules.Configuration{File: naming.PostgresUser, Render: func(text custom.Text) ([]layer.Override, error) {
+		g.secretText = text.Secret
+		rendered, err := Render(g.configInput())
+		return rendered.Overridden, err
+	}}
+	if config := g.pg.Spec.Configuration; config != nil {
+		check.Spec = &config.ConfigurationSpec
+	}
+	c.Add(check.Check(ctx, r, now))
+}
+
+// archiver refuses to begin with an archiver: a backup that somebody counts on must not be missing in silence. What runs
+// already goes on running.
+func (c *checks) archiver(at *field.Path, old database.Instance, pg *kubedbv1.Postgres) {
+	if pg.Spec.Archiver == nil {
 		return
 	}
-	at := field.NewPath("spec", "configuration")
-	for key := range config.Inline {
-		if key != naming.PostgresUser {
-			c.refuse(field.NotSupported(at.Child("inline"), key, []string{naming.PostgresUser}))
-			return
-		}
-	}
-	if config.SecretName != "" {
-		text, err := backend.ConfigText(ctx, r, g.pg.Namespace, config.SecretName, naming.PostgresUser)
-		if waiting, ok := errors.AsType[*database.Waiting](err); ok {
-			c.warn("%v", waiting)
-		} else if err != nil {
-			c.refuse(field.InternalError(at.Child("secretName"), err))
-			return
-		}
-		g.secretText = text
-	}
-	rendered, err := Render(g.configInput())
-	if err != nil {
-		c.refuse(field.Invalid(at, g.pg.Name, err.Error()))
+	const message = "WAL is not archived by this release of Matriarch; remove spec.archiver and back up with pg_dump or pg_basebackup"
+	if old != nil && of(old).Spec.Archiver != nil {
+		c.warn("spec.archiver has no effect: %s", message)
 		return
 	}
-	for _, o := range rendered.Overridden {
-		c.warn("%s = %s has no effect: the operator sets it to %s", o.User.Name, o.User.Value, o.InForce)
-	}
+	c.refuse(field.Forbidden(at, message))
 }
 
 // ignored warns about what is accepted and has no effect.
 func (c *checks) ignored(pg *kubedbv1.Postgres) {
 	if pg.Spec.Arbiter != nil {
-		c.warn("spec.arbiter has no effect: the leader is elected through a Lease, which needs no arbiter")
+		c.warn("spec.arbiter has no effect: the primary is known by a Lease, which needs no majority of pods; remove it")
 	}
 	if pg.Spec.EnforceFsGroup {
 		c.warn("spec.enforceFsGroup has no effect: it would need a container that runs as root")
-	}
-	if pg.Spec.Archiver != nil {
-		c.warn("spec.archiver has no effect in this release of Matriarch")
 	}
 	if pg.Spec.PodTemplate == nil {
 		return

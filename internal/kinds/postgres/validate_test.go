@@ -73,9 +73,18 @@ func TestValidate(t *testing.T) {
 		{"segments of WAL", func(s *kubedbv1.PostgresSpec) {
 			s.Replication = &kubedbv1.Replication{WALLimitPolicy: kubedbv1.WALLimitPolicyKeepSegment}
 		}, "use WALKeepSize", ""},
-		{"replication slots", func(s *kubedbv1.PostgresSpec) {
-			s.Replication = &kubedbv1.Replication{WALLimitPolicy: kubedbv1.WALLimitPolicyReplicationSlot}
-		}, "", "replication slots"},
+		{"replication slots without a limit", func(s *kubedbv1.PostgresSpec) {
+			s.Replicas, s.Replication = ptr.To[int32](2), &kubedbv1.Replication{WALLimitPolicy: kubedbv1.WALLimitPolicyReplicationSlot}
+		}, "", "maxSlotWALKeepSize is unlimited"},
+		{"replication slots with a limit", func(s *kubedbv1.PostgresSpec) {
+			s.Replicas, s.Replication = ptr.To[int32](2), &kubedbv1.Replication{
+				WALLimitPolicy: kubedbv1.WALLimitPolicyReplicationSlot, MaxSlotWALKeepSize: ptr.To[int32](200)}
+		}, "", ""},
+		{"an archiver", func(s *kubedbv1.PostgresSpec) { s.Archiver = &sharedv1.Archiver{} }, "WAL is not archived", ""},
+		{"a recovery from an archive", func(s *kubedbv1.PostgresSpec) {
+			s.Init = &sharedv1.InitSpec{Archiver: &sharedv1.ArchiverRecovery{}}
+		}, "remove spec.init.archiver", ""},
+		{"several Kubernetes clusters", func(s *kubedbv1.PostgresSpec) { s.Distributed = true }, "remove spec.distributed", ""},
 		{"an unknown file", inline("postgresql.conf", ""), "Unsupported value", ""},
 		{"an unknown parameter", inline("user.conf", "nonsense = 1"), "nonsense", ""},
 		{"an unknown parameter in the Secret", secretName("bad"), "nonsense", ""},
