@@ -50,7 +50,15 @@ var checks = map[string]string{
 		pcp_node_info --version 2>&1 | grep -F %[1]s
 		pg_md5 secret
 		psql --version`,
-	"pgbouncer":          `pgbouncer --version | grep -F "PgBouncer %[1]s"`,
+	"pgbouncer": `pgbouncer --version | grep -F "PgBouncer %[1]s"`,
+	"git-sync": `
+		git --version | grep -F "version %[1]s."
+		ssh -V
+		cd /tmp && git init --quiet --initial-branch=main source && cd source
+		echo "SELECT 1" > one.sql && git add . && git -c user.name=x -c user.email=x@example.com commit --quiet --message one
+		GITSYNC_ROOT=/git /git-sync --repo=file:///tmp/source --link=current --one-time
+		grep -x "SELECT 1" /git/current/one.sql
+		! /git-sync --repo=https://localhost:1/x.git --root=/git --one-time`,
 	"postgres-exporter":  `prometheus-postgres-exporter --version 2>&1 | grep -F "version %[1]s"`,
 	"pgbouncer-exporter": `prometheus-pgbouncer-exporter --version 2>&1 | grep -F "version %[1]s"`,
 }

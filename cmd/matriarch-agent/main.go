@@ -1,6 +1,7 @@
 // Command matriarch-agent is process 1 of every database and pooler container.
 //
 //	matriarch-agent install DIR   copy this program into DIR (the init container's job)
+//	matriarch-agent git-sync ARG… fetch the init scripts with git-sync, if they are needed (an init container's job, too)
 //	matriarch-agent run           run the server that the environment names
 //	matriarch-agent check KIND DIR  let the server programs of this image judge the files in DIR
 //	matriarch-agent version       print the version
@@ -44,6 +45,12 @@ func run(args []string) error {
 		return nil
 	case len(args) == 3 && args[0] == "check":
 		return check(args[1], args[2])
+	case len(args) > 0 && args[0] == "git-sync":
+		stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+		code := agent.GitSync(stop, args[1:])
+		cancel()
+		os.Exit(code)
+		return nil
 	case len(args) == 1 && args[0] == "run":
 		debug.SetGCPercent(gcPercent)
 		debug.SetMemoryLimit(memoryLimit)
@@ -56,7 +63,7 @@ func run(args []string) error {
 		defer cancel()
 		return agent.Run(stop, settings)
 	default:
-		return fmt.Errorf("usage: matriarch-agent install DIR | run | check KIND DIR | version (got %q)", args)
+		return fmt.Errorf("usage: matriarch-agent install DIR | git-sync ARG… | run | check KIND DIR | version (got %q)", args)
 	}
 }
 

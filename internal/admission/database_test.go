@@ -127,7 +127,9 @@ var refusals = []struct {
 	{"PgBouncer", "spec/podTemplate/spec", volume("user-secret"), "Cannot use a reserve volume name: user-secret"},
 	{"PgBouncer", "spec/podTemplate/spec", server("pgbouncer", "volumeMounts", mount("/etc/config")), "reservedMountPaths path /etc/config"},
 	{"PgBouncer", "spec/podTemplate/spec", server("pgbouncer", "env", map[string]any{"name": "PGPASSWORD", "value": "x"}), "environment variable PGPASSWORD is forbidden to use in PgBouncer spec"},
-	{"PgBouncer", "spec/init", map[string]any{"script": map[string]any{"git": map[string]any{"args": []any{"--repo=x"}}}}, "scripts from git are not supported"},
+	{"PgBouncer", "spec/init", map[string]any{"script": map[string]any{"git": map[string]any{"args": []any{"--depth=1"}}}}, "name the repository"},
+	{"Pgpool", "spec/init", map[string]any{"script": map[string]any{"git": map[string]any{"args": []any{"--repo=x"}}}}, "names no image for git-sync"},
+	{"Pgpool", "spec/init", map[string]any{"script": map[string]any{"scriptPath": "/etc", "configMap": map[string]any{"name": "x"}}}, "it is a path within the volume"},
 	{"PgBouncer", "spec/sslMode", "require", "TLS is not enabled"},
 }
 

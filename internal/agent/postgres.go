@@ -39,7 +39,7 @@ func (rt *runtime) runPostgres(stop, around context.Context) error {
 		Report: rt.report, Health: rt.health, Probes: rt.probes, World: world,
 		Lease:    &lease.Keeper{API: rt.client, Name: s.Lease, By: lease.Holder{Pod: s.Pod, UID: s.PodUID, Boot: rand.Text()}},
 		Upstream: s.upstream, Label: func(role string) { rt.announce.Label(naming.LabelRole, role) },
-		InitScripts: s.path(naming.PostgresInitMount), Grace: s.Grace,
+		InitScripts: s.InitScripts, Grace: s.Grace,
 	}
 	return m.Run(stop)
 }

@@ -52,7 +52,7 @@ func newCluster(t *testing.T, size int, env ...string) *cluster {
 		p := &dbPod{c: c, port: freePort(t), config: fmt.Sprintf("config-%d", i)}
 		c.members = append(c.members, p)
 		p.pod = c.newPod(fmt.Sprintf("db-%d", i), agent.KindPostgres, append(env, naming.EnvConfigSecret+"="+p.config,
-			naming.EnvGoverningService+"=unused", agent.EnvPeerAddress+"=127.0.0.1:"+c.members[0].port)...)
+			naming.EnvGoverningService+"=unused", naming.EnvInitScripts+"=/var/initdb", agent.EnvPeerAddress+"=127.0.0.1:"+c.members[0].port)...)
 		p.mkdir("/var/pv", "/etc/config", "/var/initdb")
 		p.configure(nil)
 	}

@@ -43,6 +43,8 @@ type Settings struct {
 	// SourceSecret describes the server that the cluster follows; empty for a cluster of its own.
 	SourceSecret     string
 	GoverningService string
+	// InitScripts is the file or folder of the scripts for a new cluster; empty is none.
+	InitScripts string
 
 	// Grace is the time between SIGTERM and SIGKILL.
 	Grace  time.Duration
@@ -74,6 +76,9 @@ func SettingsFromEnv() (Settings, error) {
 	case KindPostgres:
 		s.AuthSecret, s.Lease = need(naming.EnvAuthSecret), need(naming.EnvLease)
 		s.GoverningService, s.SourceSecret = need(naming.EnvGoverningService), os.Getenv(naming.EnvSourceSecret)
+		if place := os.Getenv(naming.EnvInitScripts); place != "" {
+			s.InitScripts = s.path(place)
+		}
 	case KindPgpool, KindPgBouncer:
 		s.CredentialsSecret = need(naming.EnvCredentialsSecret)
 	case "":

@@ -32,6 +32,11 @@ const (
 	AgentDir       = "/matriarch"
 	AgentBinary    = AgentDir + "/matriarch-agent"
 
+	// GitSyncContainer is the init container that fetches init scripts, after AgentInstaller. The agent decides in it
+	// whether they are needed, and runs GitSyncProgram, where every image of git-sync has it.
+	GitSyncContainer = "git-sync"
+	GitSyncProgram   = "/git-sync"
+
 	// AgentPort serves /readyz and /livez over HTTP to the kubelet.
 	AgentPort     = 8355
 	AgentPortName = "agent"
@@ -40,6 +45,9 @@ const (
 	AnnotationReport = "matriarch.dev/report"
 	// AnnotationConfigHash is written by the operator on the configuration Secret: the hash of its files.
 	AnnotationConfigHash = "matriarch.dev/config-hash"
+	// AnnotationInitialized is written by the operator on the configuration Secret once spec.init.initialized is true:
+	// from then on a pod does without what spec.init names when it cannot have it.
+	AnnotationInitialized = "matriarch.dev/initialized"
 
 	// Environment of the agent, set by the operator in the pod template.
 	EnvKind              = "MATRIARCH_KIND"               // Postgres, Pgpool or PgBouncer
@@ -54,6 +62,7 @@ const (
 	EnvSourceSecret      = "MATRIARCH_SOURCE_SECRET"      // Postgres: name of the Secret of the server that a remote replica follows
 	EnvGoverningService  = "MATRIARCH_GOVERNING_SERVICE"  // Postgres: name of the headless Service
 	EnvStandbyMode       = "MATRIARCH_STANDBY_MODE"       // Postgres: Hot or Warm
+	EnvInitScripts       = "MATRIARCH_INIT_SCRIPTS"       // where the init scripts are in this container; none if absent
 	EnvGracePeriod       = "MATRIARCH_GRACE_SECONDS"      // the pod's termination grace period in seconds
 
 	// PrevSuffix marks, inside the configuration Secret, the former content of a file: what a rollback returns to, and

@@ -19,6 +19,9 @@ const (
 	TmpDir    = "/tmp"
 	// InitScriptVolume holds the user's init scripts.
 	InitScriptVolume = "initial-script"
+	// GitSecretVolume holds the credentials for a repository with init scripts, mounted where git-sync looks for them.
+	GitSecretVolume = "git-secret"
+	GitSecretDir    = "/etc/git-secret"
 	// CertsVolume holds the TLS files, mounted at CertsDir.
 	CertsVolume = "certs"
 	CertsDir    = "/tls/certs"

@@ -58,12 +58,19 @@ func (s *scope) setReplicas(wanted ...database.Group) {
 		"All desired replicas are not ready."+lacking.String()+s.problems())
 }
 
-// problems says in the agents' words why members are not ready.
+// problems says in the words of the agents and of the other containers why members are not ready.
 func (s *scope) problems() string {
 	var b strings.Builder
 	for _, m := range s.members {
-		if rep, err := report.Parse(m.Pod.Annotations); err == nil && rep.Problem != "" && !m.Ready {
-			fmt.Fprintf(&b, " %s: %s.", m.Pod.Name, strings.TrimRight(rep.Problem, ". \n"))
+		if m.Ready {
+			continue
+		}
+		words := containerProblems(m.Pod)
+		if rep, err := report.Parse(m.Pod.Annotations); err == nil && rep.Problem != "" {
+			words = append(words, rep.Problem)
+		}
+		for _, w := range words {
+			fmt.Fprintf(&b, " %s: %s.", m.Pod.Name, strings.TrimRight(w, ". \n"))
 		}
 	}
 	return b.String()

@@ -230,7 +230,7 @@ func TestEveryVersionCanBeUpdatedToItselfAndNewer(t *testing.T) {
 
 func TestAnObjectIsWrittenWithWhatItsSchemaRequires(t *testing.T) {
 	t.Parallel()
-	e := entry{name: "15.5", version: "15.18", image: "i:1", uid: 100, exporter: "e:1", standIn: true}
+	e := entry{name: "15.5", version: "15.18", image: "i:1", uid: 100, exporter: "e:1", gitSyncer: "g:1", standIn: true}
 	got, err := render([]object{e.postgres("PostgreSQL", "bookworm")})
 	if err != nil {
 		t.Fatal(err)
@@ -252,6 +252,8 @@ spec:
   distribution: PostgreSQL
   exporter:
     image: e:1
+  gitSyncer:
+    image: g:1
   podSecurityPolicies:
     databasePolicyName: postgres-db
   securityContext:
@@ -263,5 +265,21 @@ spec:
 `
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestEveryVersionNamesAGitSyncThatIsThere(t *testing.T) {
+	t.Parallel()
+	local, public := catalogs()
+	for want, catalog := range map[string]map[string][]object{
+		recipe.Named("git-sync")[0].Ref(): local, "registry.k8s.io/git-sync/git-sync:v4.4.2": public,
+	} {
+		for kind, objects := range catalog {
+			for _, o := range objects {
+				if o.Spec.GitSyncer == nil || o.Spec.GitSyncer.Image != want {
+					t.Errorf("%s %s has the git-sync %+v, want %s", kind, o.Metadata.Name, o.Spec.GitSyncer, want)
+				}
+			}
+		}
 	}
 }

@@ -50,6 +50,7 @@ func exporterOf(server string) string {
 func localEntry(r recipe.Recipe) entry {
 	return entry{
 		name: r.Version, version: r.Version, image: r.Ref(), uid: r.User.UID, exporter: exporterOf(r.Name),
+		gitSyncer: recipe.Named("git-sync")[0].Ref(),
 		endOfLife: unmaintained[r.Name+" "+line(r.Name, r.Version)],
 	}
 }

@@ -39,6 +39,7 @@ type spec struct {
 	PgBouncer           *image           `json:"pgBouncer,omitempty"`
 	Exporter            *image           `json:"exporter,omitempty"`
 	Coordinator         *image           `json:"coordinator,omitempty"`
+	GitSyncer           *image           `json:"gitSyncer,omitempty"`
 	PodSecurityPolicies *podSecurity     `json:"podSecurityPolicies,omitempty"`
 	SecurityContext     *securityContext `json:"securityContext,omitempty"`
 	UpdateConstraints   *constraints     `json:"updateConstraints,omitempty"`
@@ -69,6 +70,7 @@ type entry struct {
 	image         string
 	uid           int
 	exporter      string
+	gitSyncer     string
 	standIn       bool
 	deprecated    bool
 	endOfLife     bool
@@ -79,6 +81,7 @@ func (e entry) object(kind string) object {
 	o := object{APIVersion: apiVersion, Kind: kind, Metadata: metadata{Name: e.name}, Spec: spec{
 		Version: e.version, Deprecated: e.deprecated, EndOfLife: e.endOfLife,
 		SecurityContext:   &securityContext{RunAsUser: e.uid},
+		GitSyncer:         &image{Image: e.gitSyncer},
 		UpdateConstraints: &constraints{Allowlist: []string{">= " + e.version}},
 	}}
 	if e.standIn {

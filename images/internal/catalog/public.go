@@ -12,6 +12,9 @@ const (
 	postgresUIDDebian = 999
 	postgresExporter  = "docker.io/prometheuscommunity/postgres-exporter:v0.18.1"
 
+	// The Kubernetes project's: https://github.com/kubernetes/git-sync.
+	gitSyncer = "registry.k8s.io/git-sync/git-sync:v4.4.2"
+
 	// The Pgpool project's own: https://github.com/pgpool/pgpool2_on_k8s.
 	pgpoolImage    = "docker.io/pgpool/pgpool:"
 	pgpoolUID      = 70
@@ -45,7 +48,7 @@ func publicPostgres() []object {
 	var objects []object
 	for _, v := range publicPostgresVersions {
 		e := entry{
-			name: v, version: v, image: postgresImage + v + "-alpine", uid: postgresUIDAlpine, exporter: postgresExporter,
+			name: v, version: v, image: postgresImage + v + "-alpine", uid: postgresUIDAlpine, exporter: postgresExporter, gitSyncer: gitSyncer,
 			endOfLife: unmaintained["postgres "+recipe.Major(v)],
 		}
 		objects = append(objects, e.postgres("Official", "alpine"))
@@ -59,7 +62,7 @@ func publicPgpool() []object {
 	var objects []object
 	for _, v := range publicPgpoolVersions {
 		e := entry{
-			name: v, version: v, image: pgpoolImage + v, uid: pgpoolUID, exporter: pgpoolExporter,
+			name: v, version: v, image: pgpoolImage + v, uid: pgpoolUID, exporter: pgpoolExporter, gitSyncer: gitSyncer,
 			endOfLife: unmaintained["pgpool "+line("pgpool", v)],
 		}
 		objects = append(objects, e.pgpool())
@@ -70,7 +73,7 @@ func publicPgpool() []object {
 func publicPgBouncer() []object {
 	var objects []object
 	for _, v := range publicPgBouncerVersions {
-		e := entry{name: v.version, version: v.version, image: pgbouncerImage + v.tag, uid: pgbouncerUID, exporter: pgbouncerExporter}
+		e := entry{name: v.version, version: v.version, image: pgbouncerImage + v.tag, uid: pgbouncerUID, exporter: pgbouncerExporter, gitSyncer: gitSyncer}
 		objects = append(objects, e.pgbouncer())
 	}
 	return objects

@@ -31,6 +31,8 @@ type Recipe struct {
 	Locale bool
 	// Writable are the folders that the server writes to besides its data folder, which the user owns.
 	Writable []string
+	// Own are further lines of shell that complete the root file system after the packages are installed.
+	Own []string `json:",omitempty"`
 }
 
 // User is an account inside an image.

@@ -38,7 +38,7 @@ func serverPackage(r Recipe) string {
 	if r.Name == "postgres" {
 		return "postgresql-" + Major(r.Version)
 	}
-	return r.Name
+	return strings.TrimSuffix(r.Name, "-sync") // git-sync stands on git
 }
 
 func TestNothingRunsAsRoot(t *testing.T) {

@@ -1,6 +1,8 @@
 package recipe
 
 import (
+	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,6 +47,7 @@ func All() []Recipe {
 	return append(all,
 		exporter("postgres-exporter", server{suite: "trixie", version: "0.17.1", pins: []string{"prometheus-postgres-exporter=0.17.1*"}}),
 		exporter("pgbouncer-exporter", server{suite: "trixie", version: "0.10.2", pins: []string{"prometheus-pgbouncer-exporter=1:0.10.2*"}}),
+		gitSync(server{suite: "trixie", version: "2.47", pins: []string{"git=1:2.47.*"}}),
 	)
 }
 
@@ -142,5 +145,28 @@ func exporter(name string, s server) Recipe {
 		Entrypoint: []string{"/usr/bin/prometheus-" + name},
 		StopSignal: "SIGTERM",
 		Writable:   []string{"/tmp"},
+	}
+}
+
+// gitSyncScript is a stand-in for git-sync.
+//
+//go:embed git-sync.sh
+var gitSyncScript []byte
+
+// gitSync has Debian's git, and a script in the place of git-sync, with the user, the folder and the path of git-sync's
+// own image. A user of another number who wants ssh adds himself to the list of users.
+func gitSync(s server) Recipe {
+	return Recipe{
+		Name: "git-sync", Version: s.version, Suite: s.suite,
+		Packages:   slices.Concat(s.pins, []string{"ca-certificates", "openssh-client"}),
+		User:       User{Name: "git-sync", UID: 65533, GID: 65533, Home: "/tmp"},
+		Entrypoint: []string{"/git-sync"},
+		StopSignal: "SIGTERM",
+		Writable:   []string{"/git", "/tmp"},
+		Own: []string{
+			"echo " + base64.StdEncoding.EncodeToString(gitSyncScript) + " | base64 --decode > /git-sync",
+			"chmod 0755 /git-sync",
+			"chmod 0666 /etc/passwd",
+		},
 	}
 }

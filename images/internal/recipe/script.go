@@ -64,6 +64,7 @@ func (r Recipe) Finish() string {
 			lines = append(lines, fmt.Sprintf("install -d -o %s -g %s -m 2775 %s", r.User.Name, r.User.Name, dir))
 		}
 	}
+	lines = append(lines, r.Own...)
 	return join(append(lines, fmt.Sprintf(`test "$(id -u %s):$(id -g %s)" = %s`, r.User.Name, r.User.Name, r.User.Numeric())))
 }
 

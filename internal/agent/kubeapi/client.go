@@ -100,6 +100,16 @@ func (c *Client) Pod(ctx context.Context, name string) (*corev1.Pod, error) {
 	return pod, nil
 }
 
+// Secret reads a Secret.
+func (c *Client) Secret(ctx context.Context, name string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	err := c.core.Get().Namespace(c.namespace).Resource("secrets").Name(name).Timeout(callTimeout).Do(ctx).Into(secret)
+	if err != nil {
+		return nil, fmt.Errorf("read secret %s/%s: %w", c.namespace, name, err)
+	}
+	return secret, nil
+}
+
 // PatchPod sends a JSON merge patch for a pod.
 func (c *Client) PatchPod(ctx context.Context, name string, patch []byte) error {
 	err := c.core.Patch(types.MergePatchType).Namespace(c.namespace).Resource("pods").Name(name).

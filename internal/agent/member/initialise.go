@@ -21,7 +21,10 @@ func (m *Member) initialise(stop context.Context) error {
 	}
 	scripts, err := pg.Scripts(m.InitScripts)
 	if err != nil {
-		return err
+		return &scriptError{err}
+	}
+	if m.InitScripts != "" && len(scripts) == 0 {
+		slog.Warn("there are no init scripts", "in", m.InitScripts)
 	}
 	if len(scripts) > 0 {
 		if err := m.runScripts(stop, scripts, admin); err != nil {

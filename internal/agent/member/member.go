@@ -34,7 +34,7 @@ type Member struct {
 	Upstream func(pod string) pg.Upstream
 	// Label writes the role on the pod.
 	Label func(role string)
-	// InitScripts is the folder of the scripts for a new cluster.
+	// InitScripts is the file or folder of the scripts for a new cluster; empty is none.
 	InitScripts string
 	// Grace is the time between SIGTERM and SIGKILL.
 	Grace time.Duration

@@ -1,44 +1,53 @@
 package pg
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/matriarchdb/matriarch/internal/agent/supervise"
 )
 
-// Scripts lists what is run once in a new cluster, in alphabetical order: *.sh, *.sql and *.sql.gz directly in the
-// folder, which need not exist.
-func Scripts(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir) // sorted
-	if errors.Is(err, fs.ErrNotExist) {
+// suffixes of what is a script.
+var suffixes = []string{".sh", ".sql", ".sql.gz"}
+
+// Scripts lists what is run once in a new cluster: the file at path, or in alphabetical order *.sh, *.sql and *.sql.gz
+// directly in the folder. An empty path is none.
+func Scripts(path string) ([]string, error) {
+	if path == "" {
 		return nil, nil
 	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("find the init scripts, where spec.init.script.scriptPath says that they are: %w", err)
+	case !info.IsDir() && !isScript(path):
+		return nil, fmt.Errorf("the init script %s is none of *%s", path, strings.Join(suffixes, ", *"))
+	case !info.IsDir():
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path) // sorted
 	if err != nil {
 		return nil, fmt.Errorf("list the init scripts: %w", err)
 	}
 	var scripts []string
 	for _, entry := range entries {
-		name := entry.Name()
-		if strings.HasPrefix(name, ".") { // the volume's own ..data
-			continue
-		}
-		for _, suffix := range []string{".sh", ".sql", ".sql.gz"} {
-			if strings.HasSuffix(name, suffix) {
-				scripts = append(scripts, filepath.Join(dir, name))
-			}
+		// Names with a dot are the volume's own, such as ..data.
+		if name := entry.Name(); !strings.HasPrefix(name, ".") && isScript(name) {
+			scripts = append(scripts, filepath.Join(path, name))
 		}
 	}
 	return scripts, nil
+}
+
+func isScript(name string) bool {
+	return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) })
 }
 
 // RunScript runs one init script against the running, private server as the administrator.
@@ -51,11 +60,15 @@ func (s *Server) RunScript(ctx context.Context, path string, admin Admin) error 
 	case strings.HasSuffix(path, ".sh"):
 		command.Path, command.Args = shell(path)
 	case strings.HasSuffix(path, ".gz"):
-		text, err := gunzip(path)
+		file, err := os.Open(path)
 		if err != nil {
 			return fmt.Errorf("init script %s: %w", filepath.Base(path), err)
 		}
-		command.Path, command.Args, command.Stdin = s.Path("psql"), psql, text
+		defer file.Close()
+		if command.Stdin, err = gzip.NewReader(file); err != nil {
+			return fmt.Errorf("init script %s: %w", filepath.Base(path), err)
+		}
+		command.Path, command.Args = s.Path("psql"), psql
 	default:
 		command.Path, command.Args = s.Path("psql"), append(psql, "-f", path)
 	}
@@ -81,19 +94,4 @@ func shell(path string) (program string, args []string) {
 		return bash, []string{path}
 	}
 	return "/bin/sh", []string{path}
-}
-
-func gunzip(path string) (io.Reader, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	packed, err := gzip.NewReader(file)
-	if err != nil {
-		return nil, err
-	}
-	// A ConfigMap or Secret holds at most 1 MiB.
-	text, err := io.ReadAll(packed)
-	return bytes.NewReader(text), err
 }

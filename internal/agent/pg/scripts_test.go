@@ -20,8 +20,24 @@ func TestInitScriptsAreListedInOrderAndNothingElse(t *testing.T) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v (%v), want %v", got, err, want)
 	}
-	if got, err := pg.Scripts(filepath.Join(dir, "none")); err != nil || len(got) != 0 {
-		t.Errorf("a folder that does not exist has %v (%v)", got, err)
+	if got, err := pg.Scripts(""); err != nil || len(got) != 0 {
+		t.Errorf("no place has %v (%v)", got, err)
+	}
+}
+
+func TestOneFileCanBeTheInitScript(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	put(t, dir, "a.sql", "")
+	put(t, dir, "README.md", "")
+	one := filepath.Join(dir, "a.sql")
+	if got, err := pg.Scripts(one); err != nil || !slices.Equal(got, []string{one}) {
+		t.Errorf("%v (%v), want %s", got, err, one)
+	}
+	for name, says := range map[string]string{"README.md": "is none of *.sh, *.sql, *.sql.gz", "none": "scriptPath"} {
+		if got, err := pg.Scripts(filepath.Join(dir, name)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s has %v (%v), want an error that says %q", name, got, err, says)
+		}
 	}
 }
 

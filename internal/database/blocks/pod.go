@@ -25,6 +25,8 @@ type Pod struct {
 	AgentEnv []corev1.EnvVar
 	// Exporter is the metrics exporter; nil is none.
 	Exporter *corev1.Container
+	// GitSync fetches init scripts before the server's container starts; nil is none. It has a user of its own.
+	GitSync *corev1.Container
 	// Volumes are those that Server and Exporter mount, except claims and the agent's.
 	Volumes []corev1.Volume
 	// ExtraLabels of the pods beside the offshoot labels.
@@ -49,7 +51,11 @@ func (p Pod) Template() corev1.PodTemplateSpec {
 	}
 	spec := p.fromUser(user.Spec)
 	spec.TerminationGracePeriodSeconds = &grace
-	spec.InitContainers = p.finish(user.Spec.InitContainers, []corev1.Container{installer(p.AgentImage)})
+	first := []corev1.Container{installer(p.AgentImage)}
+	if p.GitSync != nil {
+		first = append(first, *p.GitSync)
+	}
+	spec.InitContainers = p.finish(user.Spec.InitContainers, first)
 	spec.Containers = p.finish(user.Spec.Containers, containers)
 	spec.Volumes = add(slices.Concat(agentVolumes(), p.Volumes), user.Spec.Volumes, func(v corev1.Volume) string { return v.Name })
 	return corev1.PodTemplateSpec{

@@ -14,6 +14,9 @@ func ServerResources() corev1.ResourceRequirements {
 // installerResources are for copying one file.
 func installerResources() corev1.ResourceRequirements { return requirements("10m", "16Mi", "64Mi") }
 
+// gitSyncResources are for one shallow clone; git maps the packs that it reads.
+func gitSyncResources() corev1.ResourceRequirements { return requirements("10m", "64Mi", "512Mi") }
+
 // exporterResources are for an exporter that is scraped every few seconds.
 func exporterResources() corev1.ResourceRequirements { return requirements("10m", "32Mi", "128Mi") }
 

@@ -37,6 +37,8 @@ type Parts struct {
 	// Exporter has image, port and environment; the rest is filled in.
 	Exporter blocks.Exporter
 	RunAs    catalogv1alpha1.SecurityContext
+	// GitSyncer is the image of git-sync.
+	GitSyncer string
 	// AgentImage holds the agent that runs in the pods.
 	AgentImage string
 }
@@ -55,6 +57,9 @@ func (f Facts) Build(p Parts) (database.Desired, error) {
 			Subject: s, Type: p.AppType, Version: p.Version, APIGroup: p.APIGroup, Port: port,
 			SSLMode: f.Wishes.SSLMode, Auth: f.Spec.Auth, AuthName: f.AuthName(),
 		}.Build(),
+	}
+	if init := f.Wishes.Init; init != nil && init.Initialized {
+		d.Config.Annotations[naming.AnnotationInitialized] = "true"
 	}
 	rules := blocks.AgentRules(s.Name(), f.Spec.Replicas, d.Config.Name, p.CredentialsName, f.AuthName())
 	blocks.Grant(&d, s, f.account(), rules, f.Live.ForeignAccount)
@@ -79,11 +84,7 @@ func (f Facts) credentials(p Parts) *corev1.Secret {
 func (f Facts) pod(p Parts, exporter blocks.Exporter) blocks.Pod {
 	server, volumes := p.Server, p.Volumes
 	server.Name, server.Resources = f.Subject.Info.Container, blocks.ServerResources()
-	if init := f.Wishes.Init; init != nil && init.Script != nil {
-		volumes = append(volumes, corev1.Volume{Name: InitVolume, VolumeSource: init.Script.VolumeSource})
-		server.VolumeMounts = append(server.VolumeMounts, corev1.VolumeMount{Name: InitVolume, MountPath: InitDir, ReadOnly: true})
-	}
-	return blocks.Pod{
+	pod := blocks.Pod{
 		Subject: f.Subject, User: f.Wishes.PodTemplate, Server: server, Volumes: volumes,
 		AgentEnv: []corev1.EnvVar{
 			{Name: naming.EnvCredentialsSecret, Value: p.CredentialsName},
@@ -92,6 +93,8 @@ func (f Facts) pod(p Parts, exporter blocks.Exporter) blocks.Pod {
 		Exporter: exporter.Container(), RunAs: p.RunAs, ServiceAccount: f.account(),
 		GracePeriodSeconds: GracePeriodSeconds, AgentImage: p.AgentImage,
 	}
+	blocks.Scripts{Init: f.Wishes.Init, Image: p.GitSyncer, Volume: InitVolume, Mount: InitDir}.AddTo(&pod)
+	return pod
 }
 
 // FromSecret is a variable that has its value from a key of a Secret.

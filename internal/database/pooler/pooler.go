@@ -17,6 +17,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/database/blocks"
 	"github.com/matriarchdb/matriarch/internal/database/custom"
 	"github.com/matriarchdb/matriarch/internal/database/probe"
+	"github.com/matriarchdb/matriarch/internal/database/rules"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
@@ -94,6 +95,14 @@ func Usable(in database.Instance, problems field.ErrorList) error {
 		return nil
 	}
 	return database.Unusablef("%s: %v", database.NameOf(in), problems.ToAggregate())
+}
+
+// CheckScripts is the admission rule for spec.init.script of a pooler.
+func CheckScripts(init *sharedv1.InitSpec, gitSyncer string) (warnings []string, problems field.ErrorList) {
+	if init != nil && init.Script != nil {
+		warnings = append(warnings, "spec.init.script: the scripts are placed in "+InitDir+"; none of them is run, because a pooler has nothing to initialise")
+	}
+	return warnings, rules.InitScripts(init, gitSyncer)
 }
 
 // AuthName is the name of the Secret with the credentials of the pooler's own administrator.

@@ -3,11 +3,11 @@ package rules
 import (
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/database/scripts"
 )
 
 // Replicas checks spec.replicas; a most of 0 means no upper bound.
@@ -45,20 +45,17 @@ func WithoutTLS(kind string, tls *sharedv1.TLSConfig, mode sharedv1.SSLMode) fie
 	return nil
 }
 
-// InitScripts refuses what spec.init cannot do for a pooler.
-func InitScripts(init *sharedv1.InitSpec) field.ErrorList {
+// InitScripts checks spec.init.script. gitSyncer is the image that the catalog object of the version names for git-sync.
+func InitScripts(init *sharedv1.InitSpec, gitSyncer string) field.ErrorList {
 	if init == nil || init.Script == nil {
 		return nil
 	}
-	at := field.NewPath("spec", "init", "script")
-	switch {
-	case init.Script.Git != nil:
-		return field.ErrorList{field.Forbidden(at.Child("git"),
-			"scripts from git are not supported by this release of Matriarch; use a ConfigMap or a Secret in spec.init.script")}
-	case init.Script.VolumeSource == corev1.VolumeSource{}:
-		return field.ErrorList{field.Required(at, "name the volume that holds the scripts, such as a configMap or secret")}
+	_, problems := scripts.Of(init.Script)
+	if init.Script.Git != nil && gitSyncer == "" {
+		problems = append(problems, field.Forbidden(field.NewPath("spec", "init", "script", "git"),
+			"the catalog object of this version names no image for git-sync (spec.gitSyncer.image); complete it, or use a volume"))
 	}
-	return nil
+	return problems
 }
 
 // Exporter refuses to monitor a version whose catalog object names no exporter.

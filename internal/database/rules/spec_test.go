@@ -63,16 +63,19 @@ func TestWithoutTLSThereIsNothingToConfigure(t *testing.T) {
 	says(t, "both", WithoutTLS("Pgpool", &sharedv1.TLSConfig{}, sharedv1.SSLModeRequire), "TLS for Pgpool is not supported by this release of Matriarch; remove spec.tls")
 }
 
-func TestInitScriptsComeFromAVolume(t *testing.T) {
+func TestInitScriptsComeFromAVolumeOrFromGit(t *testing.T) {
 	t.Parallel()
 	script := func(s sharedv1.ScriptSource) *sharedv1.InitSpec { return &sharedv1.InitSpec{Script: &s} }
-	says(t, "none", InitScripts(nil), "")
-	says(t, "no script", InitScripts(&sharedv1.InitSpec{}), "")
-	says(t, "git", InitScripts(script(sharedv1.ScriptSource{Git: &sharedv1.GitSource{}})), "scripts from git are not supported")
-	says(t, "no volume", InitScripts(script(sharedv1.ScriptSource{ScriptPath: "x"})), "spec.init.script: Required value: name the volume")
+	git := script(sharedv1.ScriptSource{Git: &sharedv1.GitSource{Args: []string{"--repo=x"}}})
+	says(t, "none", InitScripts(nil, ""), "")
+	says(t, "no script", InitScripts(&sharedv1.InitSpec{}, ""), "")
+	says(t, "git", InitScripts(git, "git-sync:4"), "")
+	says(t, "git without an image", InitScripts(git, ""), "spec.init.script.git: Forbidden: the catalog object of this version names no image for git-sync")
+	says(t, "git without a repository", InitScripts(script(sharedv1.ScriptSource{Git: &sharedv1.GitSource{}}), "git-sync:4"), "name the repository")
+	says(t, "no volume", InitScripts(script(sharedv1.ScriptSource{ScriptPath: "x"}), ""), "spec.init.script: Required value: name the volume")
 	says(t, "a volume", InitScripts(script(sharedv1.ScriptSource{
 		VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "s"}},
-	})), "")
+	}), ""), "")
 }
 
 func TestMonitoringNeedsAnExporter(t *testing.T) {

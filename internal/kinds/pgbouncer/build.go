@@ -46,6 +46,7 @@ func (k Kind) Build(from database.Gathered) (database.Desired, error) {
 		},
 		Exporter:   g.exporter(),
 		RunAs:      g.version.Spec.SecurityContext,
+		GitSyncer:  g.version.Spec.GitSyncer.Image,
 		AgentImage: k.agentImage,
 	})
 	d.Recheck = g.recheck

@@ -53,6 +53,7 @@ func sample(changes ...func(*kubedbv1.PgBouncer)) gathered {
 			Version:         "1.18.0",
 			PgBouncer:       catalogv1alpha1.Image{Image: "example.org/pgbouncer:1.18.0"},
 			Exporter:        catalogv1alpha1.Image{Image: "example.org/pgbouncer_exporter:1"},
+			GitSyncer:       catalogv1alpha1.Image{Image: "example.org/git-sync:4"},
 			SecurityContext: catalogv1alpha1.SecurityContext{RunAsUser: ptr.To[int64](101)},
 		}},
 		secrets: userSecrets{"postgres": "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy", "alice": "md50123456789abcdef0123456789abcdef"},
@@ -67,8 +68,8 @@ func TestBuildRendersAllObjects(t *testing.T) {
 			b.Spec.Replicas = ptr.To[int32](1)
 			b.Spec.ConnectionPool = &kubedbv1.ConnectionPool{Port: ptr.To[int32](6432), PoolMode: kubedbv1.PoolModeTransaction}
 			b.Spec.AuthSecret = &sharedv1.AuthSecret{Name: "mine", Kind: "Secret"}
-			b.Spec.Init = &sharedv1.InitSpec{Script: &sharedv1.ScriptSource{VolumeSource: corev1.VolumeSource{
-				ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "scripts"}},
+			b.Spec.Init = &sharedv1.InitSpec{Initialized: true, Script: &sharedv1.ScriptSource{ScriptPath: "sync-test", Git: &sharedv1.GitSource{
+				Args: []string{"--repo=https://example.com/herd.git", "--depth=1", "--add-user=true", "--one-time"}, SecurityContext: &corev1.SecurityContext{RunAsUser: ptr.To[int64](999)},
 			}}}
 			b.Spec.Monitor = &sharedv1.MonitoringSpec{Agent: sharedv1.MonitoringAgentPrometheusBuiltin}
 			b.Spec.ServiceTemplates = []sharedv1.NamedServiceTemplateSpec{{

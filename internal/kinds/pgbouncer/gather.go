@@ -9,6 +9,7 @@ import (
 	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/database/pooler"
+	"github.com/matriarchdb/matriarch/internal/database/rules"
 )
 
 // versions is the resource of the catalog objects.
@@ -33,6 +34,9 @@ func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instanc
 		return nil, err
 	}
 	if err := pooler.Version(ctx, r, in, g.version, versions); err != nil {
+		return nil, err
+	}
+	if err := pooler.Usable(in, rules.InitScripts(g.bouncer.Spec.Init, g.version.Spec.GitSyncer.Image)); err != nil {
 		return nil, err
 	}
 	var err error

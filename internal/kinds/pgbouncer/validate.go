@@ -26,7 +26,7 @@ func podRules() rules.Pod {
 		Containers:   []string{naming.ContainerPgBouncer},
 		ForbiddenEnv: []string{"PGBOUNCER_PASSWORD", "PGBOUNCER_USER", "POSTGRES_PASSWORD", "POSTGRES_USER", "PGPASSWORD"},
 		ReservedVolumes: []string{
-			configVolume, userVolume, "git-secret", naming.CertsVolume, pooler.InitVolume,
+			configVolume, userVolume, naming.GitSecretVolume, naming.CertsVolume, pooler.InitVolume,
 			naming.AgentVolume, naming.RunVolume, naming.SocketsVolume,
 		},
 		ReservedMounts: []string{
@@ -53,6 +53,7 @@ func (k Kind) Validate(ctx context.Context, r database.Reader, old, now database
 	}
 	found.Add(rules.Deprecated(old, now, version.Spec.Deprecated, versions))
 	found.Refuse(rules.Exporter(now, spec.Monitor, version.Spec.Exporter.Image)...)
+	found.Add(pooler.CheckScripts(spec.Init, version.Spec.GitSyncer.Image))
 	found.Add(rules.Configuration{
 		Spec: configuration(bouncer), File: ConfFile,
 		Render: func(text custom.Text) ([]layer.Override, error) {
@@ -64,8 +65,7 @@ func (k Kind) Validate(ctx context.Context, r database.Reader, old, now database
 
 // unsupported lists what the spec asks for and would not get.
 func unsupported(bouncer *kubedbv1.PgBouncer) field.ErrorList {
-	spec := bouncer.Spec
-	return append(rules.WithoutTLS(kubedbv1.KindPgBouncer, spec.TLS, spec.SSLMode), rules.InitScripts(spec.Init)...)
+	return rules.WithoutTLS(kubedbv1.KindPgBouncer, bouncer.Spec.TLS, bouncer.Spec.SSLMode)
 }
 
 // tryRender renders the configuration as if the Postgres were there.

@@ -43,6 +43,7 @@ func (k Kind) Build(from database.Gathered) (database.Desired, error) {
 		Volumes:    []corev1.Volume{blocks.EmptyVolume(configVolume), blocks.EmptyVolume(naming.SocketsVolume)},
 		Exporter:   g.exporter(credentials),
 		RunAs:      g.version.Spec.SecurityContext,
+		GitSyncer:  g.version.Spec.GitSyncer.Image,
 		AgentImage: k.agentImage,
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/database/backend"
 	"github.com/matriarchdb/matriarch/internal/database/pooler"
+	"github.com/matriarchdb/matriarch/internal/database/rules"
 )
 
 // versions is the resource of the catalog objects.
@@ -29,6 +30,9 @@ func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instanc
 		return nil, err
 	}
 	if err := pooler.Version(ctx, r, in, g.version, versions); err != nil {
+		return nil, err
+	}
+	if err := pooler.Usable(in, rules.InitScripts(g.pool.Spec.Init, g.version.Spec.GitSyncer.Image)); err != nil {
 		return nil, err
 	}
 	var err error

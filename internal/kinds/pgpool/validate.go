@@ -30,7 +30,7 @@ func podRules() rules.Pod {
 			"PGPOOL_PASSWORD_ENCRYPTION_METHOD", "PGPOOL_ENABLE_POOL_PASSWD", "PGPOOL_SKIP_PASSWORD_ENCRYPTION",
 		},
 		ReservedVolumes: []string{
-			configVolume, naming.CertsVolume, pooler.InitVolume, naming.AgentVolume, naming.RunVolume, naming.SocketsVolume,
+			configVolume, naming.CertsVolume, pooler.InitVolume, naming.GitSecretVolume, naming.AgentVolume, naming.RunVolume, naming.SocketsVolume,
 		},
 		ReservedMounts: []string{"/config", ConfDir, SocketDir, pooler.InitDir, naming.AgentDir, naming.RunDir},
 	}
@@ -55,6 +55,7 @@ func (k Kind) Validate(ctx context.Context, r database.Reader, old, now database
 	}
 	found.Add(rules.Deprecated(old, now, version.Spec.Deprecated, versions))
 	found.Refuse(rules.Exporter(now, spec.Monitor, version.Spec.Exporter.Image)...)
+	found.Add(pooler.CheckScripts(spec.Init, version.Spec.GitSyncer.Image))
 	found.Add(rules.Configuration{
 		Spec: configuration(pool), File: ConfFile,
 		Render: func(text custom.Text) ([]layer.Override, error) { return tryRender(pool, version.Spec.Version, text) },
@@ -74,7 +75,7 @@ func tryRender(pool *kubedbv1alpha2.Pgpool, version string, text custom.Text) ([
 
 // unsupported lists what the spec asks for and would not get.
 func unsupported(pool *kubedbv1alpha2.Pgpool) field.ErrorList {
-	problems := append(rules.WithoutTLS(kubedbv1alpha2.KindPgpool, pool.Spec.TLS, pool.Spec.SSLMode), rules.InitScripts(pool.Spec.Init)...)
+	problems := rules.WithoutTLS(kubedbv1alpha2.KindPgpool, pool.Spec.TLS, pool.Spec.SSLMode)
 	if mode := pool.Spec.ClientAuthMode; mode == sharedv1.ClientAuthModeCert && pool.Spec.TLS == nil {
 		problems = append(problems, field.Invalid(field.NewPath("spec", "clientAuthMode"), mode,
 			"TLS is not enabled, enable it to use this clientAuthMode"))

@@ -126,6 +126,17 @@ func TestBuild(t *testing.T) {
 				s.Replication = &kubedbv1.Replication{WALLimitPolicy: kubedbv1.WALLimitPolicyReplicationSlot, MaxSlotWALKeepSize: ptr.To[int32](512)}
 			}),
 		},
+		"git": {
+			func(g *gathered) { g.version.Spec.GitSyncer.Image = "git-sync:4" },
+			spec(func(s *kubedbv1.PostgresSpec) {
+				s.Init = &sharedv1.InitSpec{Script: &sharedv1.ScriptSource{ScriptPath: "current", Git: &sharedv1.GitSource{
+					Args:       []string{"--repo=git@example.com:scripts", "--link=current", "--root=/git", "--one-time"},
+					Env:        []corev1.EnvVar{{Name: "GITSYNC_REF", Value: "v1"}, {Name: "MATRIARCH_LEASE", Value: "not mine"}},
+					Resources:  corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}},
+					AuthSecret: &corev1.LocalObjectReference{Name: "git-creds"},
+				}}}
+			}),
+		},
 		"everything": {
 			func(g *gathered) { g.secretText = "max_connections = 300\nlog_statement = 'ddl'\n" },
 			spec(func(s *kubedbv1.PostgresSpec) {

@@ -13,6 +13,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/database/backend"
 	"github.com/matriarchdb/matriarch/internal/database/blocks"
+	"github.com/matriarchdb/matriarch/internal/database/rules"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
@@ -42,6 +43,9 @@ func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instanc
 	var err error
 	if g.version, err = readVersion(ctx, r, pg.Spec.Version); err != nil {
 		return nil, err
+	}
+	if problems := rules.InitScripts(pg.Spec.Init, g.version.Spec.GitSyncer.Image); len(problems) > 0 {
+		return nil, database.Unusablef("%s: %v", database.NameOf(in), problems.ToAggregate())
 	}
 	if config := pg.Spec.Configuration; config != nil && config.SecretName != "" {
 		g.secretText, err = backend.ConfigText(ctx, r, pg.Namespace, config.SecretName, naming.PostgresUser)
@@ -84,9 +88,6 @@ func unsupported(pg *kubedbv1.Postgres) error {
 	case spec.Init != nil && spec.Init.Archiver != nil:
 		return database.Unusablef("Postgres %s: recovery from an archive is not supported by this release of Matriarch; "+
 			"remove spec.init.archiver, and restore a dump after creation or by spec.init.script", at)
-	case spec.Init != nil && spec.Init.Script != nil && spec.Init.Script.Git != nil:
-		return database.Unusablef("Postgres %s: init scripts from git are not supported by this release of Matriarch; "+
-			"use a ConfigMap or a Secret in spec.init.script", at)
 	case spec.StorageType != sharedv1.StorageTypeEphemeral && spec.Storage == nil:
 		return database.Unusablef("Postgres %s: spec.storage is missing for durable storage type", at)
 	}

@@ -34,13 +34,7 @@ func (g gathered) pod(agentImage string, exporter blocks.Exporter) blocks.Pod {
 	if g.pg.Spec.StorageType == sharedv1.StorageTypeEphemeral {
 		volumes = append(volumes, g.ephemeralData())
 	}
-	if init := g.pg.Spec.Init; init != nil && init.Script != nil {
-		volumes = append(volumes, corev1.Volume{Name: naming.InitScriptVolume, VolumeSource: init.Script.VolumeSource})
-		server.VolumeMounts = append(server.VolumeMounts, corev1.VolumeMount{
-			Name: naming.InitScriptVolume, MountPath: naming.PostgresInitMount, ReadOnly: true,
-		})
-	}
-	return blocks.Pod{
+	pod := blocks.Pod{
 		Subject: g.subject, User: g.pg.Spec.PodTemplate, Server: server, Volumes: volumes,
 		AgentEnv: append([]corev1.EnvVar{
 			{Name: naming.EnvAuthSecret, Value: g.authName()},
@@ -51,6 +45,11 @@ func (g gathered) pod(agentImage string, exporter blocks.Exporter) blocks.Pod {
 		Exporter: exporter.Container(), ExtraLabels: g.cluster(), RunAs: g.version.Spec.SecurityContext,
 		ServiceAccount: g.account(), GracePeriodSeconds: gracePeriodSeconds, AgentImage: agentImage,
 	}
+	blocks.Scripts{
+		Init: g.pg.Spec.Init, Image: g.version.Spec.GitSyncer.Image,
+		Volume: naming.InitScriptVolume, Mount: naming.PostgresInitMount, Run: true,
+	}.AddTo(&pod)
+	return pod
 }
 
 // claims asks for the data volume of each member.

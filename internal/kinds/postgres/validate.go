@@ -31,7 +31,7 @@ var podRules = rules.Pod{
 	ForbiddenEnv: []string{"POSTGRES_USER", "POSTGRES_PASSWORD"},
 	ReservedVolumes: []string{
 		naming.PostgresDataVolume, naming.InitScriptVolume, naming.SharedMemoryVolume, naming.ConfigVolume, naming.CertsVolume,
-		"run-scripts", "role-scripts", "scripts", naming.AgentVolume, naming.RunVolume, naming.SocketsVolume,
+		"run-scripts", "role-scripts", "scripts", naming.GitSecretVolume, naming.AgentVolume, naming.RunVolume, naming.SocketsVolume,
 	},
 	ReservedMounts: []string{
 		naming.PostgresDataMount, naming.PostgresInitMount, naming.SharedMemoryDir, naming.PostgresConfigMount, naming.CertsDir,
@@ -61,6 +61,7 @@ func (k Kind) Validate(ctx context.Context, r database.Reader, old, now database
 	}
 	c.Add(rules.Deprecated(old, now, version.Spec.Deprecated, catalogVersions))
 	c.user(spec, pg, version)
+	c.Refuse(rules.InitScripts(pg.Spec.Init, version.Spec.GitSyncer.Image)...)
 	whole := now.DeepCopy()
 	k.Default(whole)
 	g := gathered{subject: blocks.For(k.Info(), whole), spec: whole.Spec(), pg: of(whole), version: version}
