@@ -97,7 +97,7 @@ var refusals = []struct {
 	{"Pgpool", "spec/configuration", backend(map[string]any{"weight": int64(1)}), "give either groupName or hostName"},
 	{"Pgpool", "spec/configuration", backend(map[string]any{"weight": int64(1), "groupName": "PRIMARY", "hostName": "x"}), "give either groupName or hostName"},
 	{"Pgpool", "spec/configuration", backend(map[string]any{"weight": int64(1), "groupName": "PRIMARY", "port": int64(1)}), "leave port out"},
-	{"Pgpool", "spec/configuration", backend(map[string]any{"weight": int64(1), "groupName": "reports"}), `there is no backend group "reports"`},
+	{"Pgpool", "spec/configuration", backend(map[string]any{"weight": int64(1), "groupName": "Reports"}), "or the name of a group of read replicas"},
 	{"Pgpool", "spec/podTemplate/spec", volume("pgpool-config"), "Cannot use a reserve volume name: pgpool-config"},
 	{"Pgpool", "spec/podTemplate/spec", server("pgpool", "volumeMounts", mount("/config/tls")), "reservedMountPaths path /config"},
 	{"Pgpool", "spec/podTemplate/spec", server("pgpool", "env", map[string]any{"name": "PGPOOL_PCP_USER", "value": "x"}), "environment variable PGPOOL_PCP_USER is forbidden to use in Pgpool spec"},

@@ -61,7 +61,7 @@ func TestARequestThatCannotBeCarriedOutIsRefused(t *testing.T) {
 		"a Secret that does not exist":  {request("Reconfigure", `configuration: {configSecret: {name: nowhere}}`), "Secret " + ns + "/nowhere: not found"},
 		"a Secret without the file":     {request("Reconfigure", `configuration: {configSecret: {name: keyless}}`), "the key pgpool.conf in Secret " + ns + "/keyless"},
 		"a Secret with a bad file":      {request("Reconfigure", `configuration: {configSecret: {name: bad}}`), "did you mean num_init_children?"},
-		"a backend that there is not":   {request("Reconfigure", `configuration: {backend: {sync: [{groupName: reports, weight: 1}]}}`), `there is no backend group "reports"`},
+		"a backend that there is not":   {request("Reconfigure", `configuration: {backend: {sync: [{groupName: reports, weight: 1}]}}`), `has no such group of read replicas`},
 		"a backend to delete, unlisted": {request("Reconfigure", `configuration: {backend: {delete: [somewhere]}}`), "somewhere"},
 	} {
 		t.Run(name, func(t *testing.T) {

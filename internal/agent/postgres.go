@@ -12,6 +12,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/agent/lease"
 	"github.com/matriarchdb/matriarch/internal/agent/member"
 	"github.com/matriarchdb/matriarch/internal/agent/pg"
+	"github.com/matriarchdb/matriarch/internal/conf/pgconf"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
@@ -25,8 +26,12 @@ func (rt *runtime) runPostgres(stop, around context.Context) error {
 	if err != nil {
 		return err
 	}
+	settings, err := pgconf.Parse(pgconf.PostgreSQL, s.Settings)
+	if err != nil {
+		return fmt.Errorf("read the environment variable %s: %w", naming.EnvSettings, err)
+	}
 	scratch, volume := s.path(naming.RunDir), pg.Volume{Dir: s.path(naming.PostgresDataMount)}
-	server := pg.New(programs, rt.sup, pg.Options{Etc: s.path(naming.PostgresConfigMount), Scratch: scratch, Volume: volume})
+	server := pg.New(programs, rt.sup, pg.Options{Etc: s.path(naming.PostgresConfigMount), Scratch: scratch, Volume: volume, Settings: settings})
 	applier := apply.New(server, apply.Store{Dir: volume.State()}, rt.report)
 	names := member.Names{Namespace: s.Namespace, Config: s.ConfigSecret, Auth: s.AuthSecret, Lease: s.Lease, Source: s.SourceSecret}
 	world := member.NewWorld(rt.client, names, applier, scratch)
@@ -35,7 +40,7 @@ func (rt *runtime) runPostgres(stop, around context.Context) error {
 	go world.Follow(following)
 
 	m := &member.Member{
-		Pod: s.Pod, Ordinal: ordinal, Server: server, Volume: volume, Sup: rt.sup, Applier: applier,
+		Pod: s.Pod, Ordinal: ordinal, ReadReplica: s.ReadReplica != "", Server: server, Volume: volume, Sup: rt.sup, Applier: applier,
 		Report: rt.report, Health: rt.health, Probes: rt.probes, World: world,
 		Lease:    &lease.Keeper{API: rt.client, Name: s.Lease, By: lease.Holder{Pod: s.Pod, UID: s.PodUID, Boot: rand.Text()}},
 		Upstream: s.upstream, Label: func(role string) { rt.announce.Label(naming.LabelRole, role) },

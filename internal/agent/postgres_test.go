@@ -39,24 +39,40 @@ type dbPod struct {
 
 func newCluster(t *testing.T, size int, env ...string) *cluster {
 	t.Helper()
+	c := emptyCluster(t, size)
+	for i := range size {
+		c.add(fmt.Sprintf("db-%d", i), env...)
+	}
+	return c
+}
+
+// emptyCluster is what the members stand on, for so many of them and for further pods.
+func emptyCluster(t *testing.T, size int, pods ...string) *cluster {
+	t.Helper()
 	need(t, "postgres", "initdb", "pg_basebackup")
 	c := &cluster{world: newWorld(t), password: "first"}
-	secrets, pods := []string{"auth", "source"}, []string{}
+	secrets := []string{"auth", "source"}
 	for i := range size {
-		secrets, pods = append(secrets, fmt.Sprintf("config-%d", i)), append(pods, fmt.Sprintf("db-%d", i))
+		pods = append(pods, fmt.Sprintf("db-%d", i))
+	}
+	for i := range pods {
+		secrets = append(secrets, fmt.Sprintf("config-%d", i))
 	}
 	c.allow(secrets, pods, []string{"leader"})
 	c.setPassword("first")
 	c.create(&coordinationv1.Lease{ObjectMeta: c.meta("leader")})
-	for i := range size {
-		p := &dbPod{c: c, port: freePort(t), config: fmt.Sprintf("config-%d", i)}
-		c.members = append(c.members, p)
-		p.pod = c.newPod(fmt.Sprintf("db-%d", i), agent.KindPostgres, append(env, naming.EnvConfigSecret+"="+p.config,
-			naming.EnvGoverningService+"=unused", naming.EnvInitScripts+"=/var/initdb", agent.EnvPeerAddress+"=127.0.0.1:"+c.members[0].port)...)
-		p.mkdir("/var/pv", "/etc/config", "/var/initdb")
-		p.configure(nil)
-	}
 	return c
+}
+
+// add makes the pod of a member; the first one is the primary.
+func (c *cluster) add(name string, env ...string) {
+	c.t.Helper()
+	p := &dbPod{c: c, port: freePort(c.t), config: fmt.Sprintf("config-%d", len(c.members))}
+	c.members = append(c.members, p)
+	p.pod = c.newPod(name, agent.KindPostgres, append([]string{naming.EnvConfigSecret + "=" + p.config,
+		naming.EnvGoverningService + "=unused", naming.EnvInitScripts + "=/var/initdb", agent.EnvPeerAddress + "=127.0.0.1:" + c.members[0].port}, env...)...)
+	p.mkdir("/var/pv", "/etc/config", "/var/initdb")
+	p.configure(nil)
 }
 
 func (c *cluster) setPassword(password string) {

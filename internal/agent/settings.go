@@ -40,11 +40,15 @@ type Settings struct {
 	CredentialsSecret string
 	AuthSecret        string
 	Lease             string
+	GoverningService  string
 	// SourceSecret describes the server that the cluster follows; empty for a cluster of its own.
-	SourceSecret     string
-	GoverningService string
+	SourceSecret string
 	// InitScripts is the file or folder of the scripts for a new cluster; empty is none.
 	InitScripts string
+	// ReadReplica is the group of read replicas that the pod belongs to; empty for a member that can become primary.
+	ReadReplica string
+	// Settings are lines of postgresql.conf for this pod, which win over the Secret's.
+	Settings string
 
 	// Grace is the time between SIGTERM and SIGKILL.
 	Grace  time.Duration
@@ -79,6 +83,7 @@ func SettingsFromEnv() (Settings, error) {
 		if place := os.Getenv(naming.EnvInitScripts); place != "" {
 			s.InitScripts = s.path(place)
 		}
+		s.ReadReplica, s.Settings = os.Getenv(naming.EnvReadReplica), os.Getenv(naming.EnvSettings)
 	case KindPgpool, KindPgBouncer:
 		s.CredentialsSecret = need(naming.EnvCredentialsSecret)
 	case "":

@@ -29,14 +29,28 @@ type Desired struct {
 	// PetSet runs the members. PetSets are further ones, such as read replicas.
 	PetSet  *petsetv1.PetSet
 	PetSets []*petsetv1.PetSet
-	// Budget is the PodDisruptionBudget; it is owned by the PetSet.
+	// Budget is the PodDisruptionBudget of PetSet, Budgets are those of PetSets. Each is named and owned like its PetSet.
 	Budget     client.Object
+	Budgets    []client.Object
 	AppBinding client.Object
 	// Monitors are ServiceMonitors and the like, applied only where the cluster has the kind.
 	Monitors []client.Object
 	// Absent are objects that the present spec has no use for and that must not exist (only type, namespace and name
 	// are set). They are deleted only if they carry the selector labels of the instance.
 	Absent []client.Object
+	// Lacks says what is missing and done without until it appears; empty for nothing. It becomes the condition
+	// DatabaseDependencyReady=False, as Waiting does, but keeps nothing from being done.
+	Lacks string
 	// Recheck, when positive, asks for another Gather and Build after this time, for inputs that cannot be watched.
 	Recheck time.Duration
+}
+
+// BudgetOf returns the PodDisruptionBudget of a PetSet, nil if it has none.
+func (d *Desired) BudgetOf(petset string) client.Object {
+	for _, budget := range append([]client.Object{d.Budget}, d.Budgets...) {
+		if budget != nil && budget.GetName() == petset {
+			return budget
+		}
+	}
+	return nil
 }

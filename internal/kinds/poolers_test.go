@@ -269,43 +269,74 @@ func TestAServerThatAPoolerCannotReachAsItDemandsIsUnusable(t *testing.T) {
 			t.Errorf("%T: got %v", object, err)
 		}
 	}
-	unknown := newWorld(t, "postgresql://db.example.org", "x")
-	_, _, err := unknown.gather(unknown.pgpool(func(s *kubedbv1alpha2.PgpoolSpec) {
-		s.Configuration = &kubedbv1alpha2.PgpoolConfiguration{Backends: []kubedbv1alpha2.Backend{{GroupName: "reports", Weight: 1}}}
-	}))
-	if _, ok := errors.AsType[*database.Unusable](err); !ok || !strings.Contains(err.Error(), `no backend group "reports"`) {
-		t.Errorf("got %v", err)
+}
+
+// behind makes the AppBinding name the Service of a Postgres, as that of a Postgres of Matriarch's does.
+func (w *world) behind(service string) {
+	w.Helper()
+	binding := &appcatalogv1alpha1.AppBinding{}
+	if err := env.Client.Get(w.Context(), client.ObjectKey{Namespace: w.ns, Name: "pg"}, binding); err != nil {
+		w.Fatal(err)
 	}
+	binding.Spec.ClientConfig = appcatalogv1alpha1.ClientConfig{Service: &appcatalogv1alpha1.ServiceReference{Scheme: "postgresql", Name: service, Port: 5432}}
+	if err := env.Client.Update(w.Context(), binding); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// backends are the hosts that a Pgpool is told of, and what it lacks.
+func (w *world) backends(change ...func(*kubedbv1alpha2.PgpoolSpec)) (hosts []string, lacks string) {
+	w.Helper()
+	d := w.build(w.pgpool(change...))
+	for line := range strings.Lines(string(d.Config.Data[naming.PgpoolConf])) {
+		if name, value, _ := strings.Cut(line, " = "); strings.HasPrefix(name, "backend_hostname") {
+			hosts = append(hosts, strings.TrimSuffix(strings.Trim(value, "'\n"), "."+w.ns+".svc"))
+		}
+	}
+	return hosts, d.Lacks
 }
 
 func TestStandbysBecomeABackendWhenTheirServiceAppears(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "postgresql://unused.example.org", "x")
-	binding := &appcatalogv1alpha1.AppBinding{}
-	if err := env.Client.Get(t.Context(), client.ObjectKey{Namespace: w.ns, Name: "pg"}, binding); err != nil {
-		t.Fatal(err)
-	}
-	binding.Spec.ClientConfig = appcatalogv1alpha1.ClientConfig{Service: &appcatalogv1alpha1.ServiceReference{Scheme: "postgresql", Name: "pg", Port: 5432}}
-	if err := env.Client.Update(t.Context(), binding); err != nil {
-		t.Fatal(err)
-	}
-	backends := func() []string {
-		var hosts []string
-		for line := range strings.Lines(string(w.build(w.pgpool()).Config.Data[naming.PgpoolConf])) {
-			if name, value, _ := strings.Cut(line, " = "); strings.HasPrefix(name, "backend_hostname") {
-				hosts = append(hosts, strings.Trim(value, "'\n"))
-			}
-		}
-		return hosts
-	}
-	primary := "pg." + w.ns + ".svc"
-	if got := backends(); !slices.Equal(got, []string{primary}) {
+	w.behind("pg")
+	if got, _ := w.backends(); !slices.Equal(got, []string{"pg"}) {
 		t.Errorf("got %v, want the primary alone", got)
 	}
 	w.create(&corev1.Service{ObjectMeta: w.meta("pg-standby"), Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 5432}}}})
-	if got := backends(); !slices.Equal(got, []string{primary, "pg-standby." + w.ns + ".svc"}) {
+	if got, _ := w.backends(); !slices.Equal(got, []string{"pg", "pg-standby"}) {
 		t.Errorf("got %v, want primary and standbys", got)
 	}
+}
+
+func TestReadReplicasAreABackendWhileTheyExist(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "postgresql://unused.example.org", "x")
+	w.behind("pg")
+	listed := func(s *kubedbv1alpha2.PgpoolSpec) {
+		s.Configuration = &kubedbv1alpha2.PgpoolConfiguration{Backends: []kubedbv1alpha2.Backend{{GroupName: "PRIMARY", Weight: 1}, {GroupName: "reports", Weight: 1}}}
+	}
+	without := func() {
+		t.Helper()
+		if got, lacks := w.backends(listed); !slices.Equal(got, []string{"pg"}) || !strings.Contains(lacks, "read replicas reports of Postgres "+w.ns+"/pg") {
+			t.Errorf("got %v, lacking %q; want the primary alone, and that said", got, lacks)
+		}
+	}
+	without()
+	service := &corev1.Service{ObjectMeta: w.meta("pg-rr-reports"), Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 5432}}}}
+	service.Labels = naming.Selector(naming.NamePostgres, "pg")
+	service.Labels[naming.LabelReadReplica] = "reports"
+	w.create(service)
+	if got, lacks := w.backends(listed); !slices.Equal(got, []string{"pg", "pg-rr-reports"}) || lacks != "" {
+		t.Errorf("got %v, lacking %q, want primary and read replicas", got, lacks)
+	}
+	if got, _ := w.backends(); !slices.Equal(got, []string{"pg"}) {
+		t.Errorf("got %v where nobody asked for read replicas", got)
+	}
+	if err := env.Client.Delete(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	without()
 }
 
 func TestWhatIsNotSupportedIsNotLeftOutInSilence(t *testing.T) {

@@ -61,6 +61,8 @@ const (
 	EnvLease             = "MATRIARCH_LEASE"              // Postgres: name of the leader Lease
 	EnvSourceSecret      = "MATRIARCH_SOURCE_SECRET"      // Postgres: name of the Secret of the server that a remote replica follows
 	EnvGoverningService  = "MATRIARCH_GOVERNING_SERVICE"  // Postgres: name of the headless Service
+	EnvReadReplica       = "MATRIARCH_READ_REPLICA"       // Postgres: name of the group of read replicas that the pod belongs to
+	EnvSettings          = "MATRIARCH_SETTINGS"           // Postgres: lines of postgresql.conf for this pod, which win over the Secret's
 	EnvStandbyMode       = "MATRIARCH_STANDBY_MODE"       // Postgres: Hot or Warm
 	EnvInitScripts       = "MATRIARCH_INIT_SCRIPTS"       // where the init scripts are in this container; none if absent
 	EnvGracePeriod       = "MATRIARCH_GRACE_SECONDS"      // the pod's termination grace period in seconds
@@ -81,6 +83,7 @@ const (
 	PostgresPortName    = "db"
 	PrimaryServicePort  = "primary"
 	StandbyServicePort  = "standby"
+	ReplicaServicePort  = "read-replica"
 	PgpoolPCPPortName   = "pcp"
 	ContainerPostgres   = "postgres"
 	ContainerPgpool     = "pgpool"

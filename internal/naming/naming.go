@@ -35,6 +35,15 @@ func GoverningService(db string) string { return withSuffix(db, "-pods") }
 // StandbyService routes to the standbys of a Postgres.
 func StandbyService(db string) string { return withSuffix(db, "-standby") }
 
+// ReadReplicas is the name of the PetSet of a group of read replicas. It is not cut: a pod's name would be too long anyway.
+func ReadReplicas(db, group string) string { return db + "-" + group }
+
+// ReadReplicaService routes to the read replicas of all groups of a Postgres.
+func ReadReplicaService(db string) string { return withSuffix(db, "-rr") }
+
+// ReadReplicaGroupService routes to the read replicas of one group.
+func ReadReplicaGroupService(db, group string) string { return withSuffix(db, "-rr-"+group) }
+
 // StatsService exposes the metrics exporter.
 func StatsService(db string) string { return withSuffix(db, "-stats") }
 

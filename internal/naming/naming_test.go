@@ -13,6 +13,7 @@ import (
 func names(db, uid string) map[string]string {
 	return map[string]string{
 		"Service/primary": db, "Service/governing": GoverningService(db), "Service/standby": StandbyService(db), "Service/stats": StatsService(db),
+		"Service/read replicas": ReadReplicaService(db), "Service/group": ReadReplicaGroupService(db, "rr"), "Service/another group": ReadReplicaGroupService(db, "pods"),
 		"Secret/auth": AuthSecret(db), "Secret/config": ConfigSecret(db, uid), "Secret/pcp": PCPSecret(db, uid), "Secret/backend": BackendSecret(db),
 		"Secret/server": CertSecret(db, "server"), "Secret/client": CertSecret(db, "client"), "Secret/exporter": CertSecret(db, "metrics-exporter"),
 		"Secret/source": SourceSecret(db), "Lease/leader": LeaderLease(db),
@@ -40,6 +41,7 @@ func TestNamesAreTheOnesThatScriptsLookFor(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
 		"Service/primary": "pg", "Service/governing": "pg-pods", "Service/standby": "pg-standby", "Service/stats": "pg-stats",
+		"Service/read replicas": "pg-rr", "Service/group": "pg-rr-rr", "Service/another group": "pg-rr-pods",
 		"Secret/auth": "pg-auth", "Secret/config": "pg-4d5e6f", "Secret/pcp": "pg-pcp-4d5e6f", "Secret/backend": "pg-backend",
 		"Secret/server": "pg-server-cert", "Secret/client": "pg-client-cert", "Secret/exporter": "pg-metrics-exporter-cert",
 		"Secret/source": "pg-source", "Lease/leader": "pg-leader",

@@ -59,9 +59,9 @@ func (r *Reconciler) applySets(ctx context.Context, s *scope) error {
 		if err != nil {
 			return err
 		}
-		if set == s.desired.PetSet && s.desired.Budget != nil {
-			own(s.desired.Budget, petsetv1.GroupVersion.String(), petsetv1.PetSetKind, set.Name, applied)
-			if _, err := r.applier.Apply(ctx, s.desired.Budget); err != nil {
+		if budget := s.desired.BudgetOf(set.Name); budget != nil {
+			own(budget, petsetv1.GroupVersion.String(), petsetv1.PetSetKind, set.Name, applied)
+			if _, err := r.applier.Apply(ctx, budget); err != nil {
 				return err
 			}
 		}

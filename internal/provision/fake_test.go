@@ -145,6 +145,9 @@ func (k *fakeKind) Build(from database.Gathered) (database.Desired, error) {
 		}},
 	}.Build()
 	d.PetSet.Spec.VolumeClaimTemplates[0].Namespace = ""
+	if lacks, ok := strings.CutPrefix(g.text, "lacks "); ok {
+		d.Lacks = lacks
+	}
 	blocks.Budget(&d, s)
 	return d, err
 }

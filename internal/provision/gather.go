@@ -30,13 +30,17 @@ func (r *Reconciler) gather(ctx context.Context, s *scope) (bool, kube.Outcome) 
 	}
 	s.reading.Close()
 	s.gathered = gathered
-	s.remove(sharedv1.ConditionDatabaseDependencyReady)
 	return true, kube.Done()
 }
 
 // build lets the kind decide what shall exist.
 func (r *Reconciler) build(_ context.Context, s *scope) (bool, kube.Outcome) {
 	desired, err := r.kind.Build(s.gathered)
+	if desired.Lacks == "" {
+		s.remove(sharedv1.ConditionDatabaseDependencyReady)
+	} else {
+		s.lacks(&database.Waiting{What: desired.Lacks})
+	}
 	if wrong, ok := errors.AsType[*database.Unusable](err); ok {
 		return s.unusable(wrong)
 	}
@@ -51,8 +55,13 @@ func dependency(err error) (*database.Waiting, bool) { return errors.AsType[*dat
 
 // dependencyMissing ends the changing part of the pass: nothing is changed until the dependency is there.
 func (s *scope) dependencyMissing(w *database.Waiting) (bool, kube.Outcome) {
-	s.set(sharedv1.ConditionDatabaseDependencyReady, false, sharedv1.ReasonFailedToEnsureDependency, w.Error())
+	s.lacks(w)
 	return false, kube.WaitUntil(w.Recheck)
+}
+
+// lacks notes what is missing.
+func (s *scope) lacks(w *database.Waiting) {
+	s.set(sharedv1.ConditionDatabaseDependencyReady, false, sharedv1.ReasonFailedToEnsureDependency, w.Error())
 }
 
 // unusable ends the changing part of the pass: what runs goes on as it is until the user corrects the mistake.

@@ -214,6 +214,27 @@ func TestAnUnusableConfigurationChangesNothing(t *testing.T) {
 	w.becomes(sharedv1.PhaseReady)
 }
 
+func TestWhatCanBeDoneWithoutIsSaidAndKeepsNothingFromBeingDone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.kubelet.Serve(t)
+	w.make(w.userSecret("mine", "lacks a backend"))
+	w.create(configured("mine"))
+	w.becomes(sharedv1.PhaseReady)
+	w.says(sharedv1.ConditionDatabaseDependencyReady, metav1.ConditionFalse, sharedv1.ReasonFailedToEnsureDependency)
+	if c := w.condition(sharedv1.ConditionDatabaseDependencyReady); c.Message != "waiting for a backend" {
+		t.Errorf("it says %q", c.Message)
+	}
+	w.edit(&corev1.Secret{}, "mine", func(o client.Object) { o.(*corev1.Secret).Data["text"] = []byte("good = 1") })
+	w.configuration("text", "good = 1")
+	w.eventually(func() error {
+		if c := w.condition(sharedv1.ConditionDatabaseDependencyReady); c != nil {
+			return fmt.Errorf("it still says %q", c.Message)
+		}
+		return nil
+	})
+}
+
 func TestAServiceAccountOfTheUsersIsUsedUntouched(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -95,8 +95,11 @@ func (l Lease) Recorded(systemID string) bool { return !l.Seen || l.SystemID == 
 // Observed is everything that the decision depends on.
 type Observed struct {
 	Ordinal int
-	Disk    Disk
-	Lease   Lease
+	// ReadReplica tells that the member belongs to a group of read replicas, which only ever follow: its ordinal says
+	// nothing.
+	ReadReplica bool
+	Disk        Disk
+	Lease       Lease
 	// Admin tells that the administrator's name and password are known.
 	Admin bool
 	// Source is what the cluster shall follow.
@@ -105,6 +108,8 @@ type Observed struct {
 
 // First is the ordinal of the member that is the primary, or that streams from the source.
 const First = 0
+
+func (o Observed) first() bool { return !o.ReadReplica && o.Ordinal == First }
 
 // Next decides.
 func Next(o Observed) Action {
@@ -122,11 +127,11 @@ func Next(o Observed) Action {
 	case o.Disk.Data == Cluster && o.Lease.SystemID != "" && o.Lease.SystemID != o.Disk.SystemID:
 		return problem(fmt.Sprintf("the data directory is of system %s, the leader Lease records %s: this volume belongs to another cluster; nothing is deleted",
 			o.Disk.SystemID, o.Lease.SystemID))
-	case o.Ordinal == First && o.Source.Wanted:
+	case o.first() && o.Source.Wanted:
 		return replica(o)
-	case o.Ordinal == First && o.Lease.Source != "" && o.Disk.Data == Cluster:
+	case o.first() && o.Lease.Source != "" && o.Disk.Data == Cluster:
 		return leave(o)
-	case o.Ordinal == First:
+	case o.first():
 		return primary(o)
 	default:
 		return standby(o)
@@ -140,11 +145,11 @@ func withoutLease(o Observed) Action {
 	switch {
 	case o.Disk.Data != Cluster:
 		return problem("the API server is away and there is no data to serve")
-	case o.Ordinal == First && o.Source.Wanted:
+	case o.first() && o.Source.Wanted:
 		return replica(o)
-	case o.Ordinal == First && !o.Disk.Standby:
+	case o.first() && !o.Disk.Standby:
 		return Action{Do: RunPrimary, Reason: "the API server is away; nobody else can have become primary"}
-	case o.Ordinal != First && o.Disk.Standby:
+	case !o.first() && o.Disk.Standby:
 		return Action{Do: Follow, Reason: "the API server is away; the primary is fixed"}
 	default:
 		return problem("the API server is away and the data is not of this member's role")
@@ -178,7 +183,7 @@ func standby(o Observed) Action {
 	case o.Disk.Data == Cluster && !o.Disk.Standby:
 		return Action{Do: Reclone, Reason: "the data is a primary's, which may hold what the present primary never had"}
 	case o.Disk.Data == Cluster:
-		return Action{Do: Follow, Reason: "this pod is a standby"}
+		return Action{Do: Follow, Reason: "the data follows the primary"}
 	case o.Disk.Staged && o.Disk.StagedSystemID == o.Lease.SystemID:
 		return Action{Do: AdoptStaged, Reason: "the clone was complete when it was interrupted"}
 	case o.Disk.Former:

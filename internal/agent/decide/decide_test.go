@@ -91,6 +91,35 @@ func TestNext(t *testing.T) {
 	}
 }
 
+func TestAReadReplicaOnlyEverFollowsWhateverItsOrdinal(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		disk  decide.Disk
+		lease decide.Lease
+		want  decide.Do
+	}{
+		"it makes no cluster":                                {none, fresh, decide.Wait},
+		"it clones":                                          {none, recorded, decide.Clone},
+		"it waits for a primary to clone":                    {none, released, decide.Wait},
+		"it follows":                                         {copied, recorded, decide.Follow},
+		"it follows while there is no primary":               {copied, released, decide.Follow},
+		"it serves no primary's data":                        {own, recorded, decide.Reclone},
+		"it touches no other cluster's data":                 {foreign, recorded, decide.Wait},
+		"it follows without the API server":                  {copied, decide.Lease{Away: true}, decide.Follow},
+		"it serves no primary's data without the API server": {own, decide.Lease{Away: true}, decide.Wait},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for ordinal := range 2 {
+				got := decide.Next(decide.Observed{Ordinal: ordinal, ReadReplica: true, Disk: row.disk, Lease: row.lease, Admin: true})
+				if got.Do != row.want {
+					t.Errorf("ordinal %d: %s (%s), want %s", ordinal, got.Do, got.Reason, row.want)
+				}
+			}
+		})
+	}
+}
+
 func TestNothingHappensWithoutTheAdministrator(t *testing.T) {
 	t.Parallel()
 	for _, disk := range []decide.Disk{none, own, copied, foreign} {

@@ -21,6 +21,9 @@ type Member struct {
 	// Pod is the member's name, Ordinal its number.
 	Pod     string
 	Ordinal int
+	// ReadReplica says that the member only ever follows.
+	ReadReplica bool
+
 	Server  *pg.Server
 	Volume  pg.Volume
 	Sup     *supervise.Supervisor
@@ -149,7 +152,9 @@ func (m *Member) next(ctx context.Context) (decide.Action, error) {
 	}
 	_, known := m.World.Admin()
 	_, source := m.World.Source()
-	return decide.Next(decide.Observed{Ordinal: m.Ordinal, Disk: disk, Lease: m.World.Lease(), Admin: known, Source: source}), nil
+	return decide.Next(decide.Observed{
+		Ordinal: m.Ordinal, ReadReplica: m.ReadReplica, Disk: disk, Lease: m.World.Lease(), Admin: known, Source: source,
+	}), nil
 }
 
 // do carries an action out.

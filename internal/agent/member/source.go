@@ -90,7 +90,7 @@ type origin struct {
 // first member in its place: the cluster then has one connection to the source, and follows as a whole when the first
 // member is promoted.
 func (m *Member) origin() origin {
-	if source, about := m.World.Source(); about.Known && m.Ordinal == decide.First {
+	if source, about := m.World.Source(); about.Known && !m.ReadReplica && m.Ordinal == decide.First {
 		return origin{at: source.At, as: source.As, source: source.Name}
 	}
 	admin, _ := m.World.Admin()

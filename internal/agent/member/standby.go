@@ -83,7 +83,7 @@ func (m *Member) followFrom(stop context.Context, from origin, gone <-chan error
 	if from.source != "" {
 		defer m.withSlots(stop)()
 	}
-	m.Label(naming.RoleStandby)
+	m.Label(m.followerRole())
 
 	watch := &streamWatch{server: m.Server, from: func() pg.Upstream { return m.origin().at }}
 	m.Probes.SetCheck(watch.ready)
@@ -114,6 +114,14 @@ func (m *Member) followFrom(stop context.Context, from origin, gone <-chan error
 		_ = m.Server.Stop(ctx)
 	}
 	return err
+}
+
+// followerRole is what the pod is called while it follows: a read replica is not among the standbys, whose Service others use.
+func (m *Member) followerRole() string {
+	if m.ReadReplica {
+		return naming.RoleReadReplica
+	}
+	return naming.RoleStandby
 }
 
 // standbyDuties is what a standby does when something changed. A new password matters from the next connection on, a

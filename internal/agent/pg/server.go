@@ -30,6 +30,8 @@ type Options struct {
 	Scratch string
 	// Volume is the member's volume.
 	Volume Volume
+	// Settings are this pod's own, which win over the configuration's; nil for none.
+	Settings *conf.Settings
 }
 
 // Server is a PostgreSQL process over a data directory, and its files.
@@ -103,9 +105,9 @@ func (s *Server) Vet(ctx context.Context, set apply.Set) error {
 
 // Write puts the files into the data directory.
 func (s *Server) Write(set apply.Set) error {
-	settings, err := pgconf.Parse(pgconf.PostgreSQL, string(set.Config[naming.PostgresConf]))
+	settings, err := s.parse(set)
 	if err != nil {
-		return &apply.Refusal{Words: fmt.Sprintf("%s: %v", naming.PostgresConf, err)}
+		return err
 	}
 	for key, content := range set.Config {
 		path := filepath.Join(s.opts.Etc, key)
@@ -126,8 +128,23 @@ func (s *Server) Write(set apply.Set) error {
 	return s.writeOwn()
 }
 
+// parse reads the settings of a set as they are in force in this pod.
+func (s *Server) parse(set apply.Set) (*conf.Settings, error) {
+	settings, err := pgconf.Parse(pgconf.PostgreSQL, string(set.Config[naming.PostgresConf]))
+	if err != nil {
+		return nil, &apply.Refusal{Words: fmt.Sprintf("%s: %v", naming.PostgresConf, err)}
+	}
+	if s.opts.Settings == nil {
+		return settings, nil
+	}
+	return settings.Merge(s.opts.Settings), nil
+}
+
 func (s *Server) writeOwn() error {
 	own := pgconf.New(pgconf.PostgreSQL)
+	if s.opts.Settings != nil {
+		own = s.opts.Settings.Clone()
+	}
 	own.Set("cluster_name", s.own.Name)
 	if s.own.PrimaryConninfo != "" {
 		own.Set("primary_conninfo", s.own.PrimaryConninfo)

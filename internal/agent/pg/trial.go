@@ -14,7 +14,6 @@ import (
 	"github.com/matriarchdb/matriarch/internal/conf"
 	"github.com/matriarchdb/matriarch/internal/conf/catalog"
 	"github.com/matriarchdb/matriarch/internal/conf/layer"
-	"github.com/matriarchdb/matriarch/internal/conf/pgconf"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
@@ -33,9 +32,9 @@ var trialSettings = []string{"listen_addresses=", "shared_buffers=16MB", "huge_p
 // trial starts a throwaway server over the candidate when it changes what only a start judges: whether libraries
 // exist and parameters fit each other. `postgres -C` sees neither, and a running server notices at its next start.
 func (s *Server) trial(ctx context.Context, set apply.Set) error {
-	settings, err := pgconf.Parse(pgconf.PostgreSQL, string(set.Config[naming.PostgresConf]))
+	settings, err := s.parse(set)
 	if err != nil {
-		return &apply.Refusal{Words: fmt.Sprintf("%s: %v", naming.PostgresConf, err)}
+		return err
 	}
 	if needed, err := s.trialNeeded(settings); err != nil || !needed {
 		return err
@@ -116,11 +115,11 @@ func (j *Judge) Vet(ctx context.Context, set apply.Set) error { return j.server.
 
 // Try starts a throwaway server over the files, whatever they say: to this version all of it is new.
 func (j *Judge) Try(ctx context.Context, set apply.Set) error {
-	settings, err := pgconf.Parse(pgconf.PostgreSQL, string(set.Config[naming.PostgresConf]))
-	if err != nil {
-		return &apply.Refusal{Words: fmt.Sprintf("%s: %v", naming.PostgresConf, err)}
-	}
 	s := j.server
+	settings, err := s.parse(set)
+	if err != nil {
+		return err
+	}
 	s.begun = settings
 	dir := filepath.Join(s.opts.Volume.State(), "trial")
 	defer os.RemoveAll(dir)

@@ -31,6 +31,8 @@ type Server struct {
 	Port    int32
 	// StandbyHost is the Service of the standbys; empty when there is none.
 	StandbyHost string
+	// ReadReplicas are the Services of groups of read replicas, by the group's name; nil when there are none.
+	ReadReplicas map[string]string
 	// SSLMode as libpq knows it; empty when the AppBinding does not say.
 	SSLMode string
 	// CA are PEM certificates to check the server's with.
@@ -62,7 +64,11 @@ func Read(ctx context.Context, r client.Reader, ref types.NamespacedName, field 
 		return Server{}, err
 	}
 	if service := binding.Spec.ClientConfig.Service; service != nil {
-		if server.StandbyHost, err = standbys(ctx, r, serviceName(ref.Namespace, service)); err != nil {
+		primary := serviceName(ref.Namespace, service)
+		if server.StandbyHost, err = standbys(ctx, r, primary); err != nil {
+			return Server{}, err
+		}
+		if server.ReadReplicas, err = readReplicas(ctx, r, primary); err != nil {
 			return Server{}, err
 		}
 	}
@@ -130,6 +136,27 @@ func standbys(ctx context.Context, r client.Reader, primary types.NamespacedName
 		return "", fmt.Errorf("read Service %s: %w", name, err)
 	}
 	return hostOf(name), nil
+}
+
+// readReplicas finds the Services of the groups of read replicas by their labels.
+func readReplicas(ctx context.Context, r client.Reader, primary types.NamespacedName) (map[string]string, error) {
+	var services corev1.ServiceList
+	within := []client.ListOption{client.InNamespace(primary.Namespace), client.MatchingLabels(naming.Selector(naming.NamePostgres, primary.Name))}
+	if err := r.List(ctx, &services, within...); err != nil {
+		return nil, fmt.Errorf("list the Services of Postgres %s: %w", primary, err)
+	}
+	var groups map[string]string
+	for _, service := range services.Items {
+		group := service.Labels[naming.LabelReadReplica]
+		if group == "" || service.DeletionTimestamp != nil {
+			continue
+		}
+		if groups == nil {
+			groups = map[string]string{}
+		}
+		groups[group] = hostOf(client.ObjectKeyFromObject(&service))
+	}
+	return groups, nil
 }
 
 // DemandsTLS tells whether an sslmode forbids to connect without TLS.

@@ -24,6 +24,8 @@ type Set struct {
 	// Selector is added to the instance's selector; its labels must be among Pod.ExtraLabels.
 	Selector map[string]string
 	Claims   []corev1.PersistentVolumeClaim
+	// ClaimsGo says that a claim goes with its member: nothing is lost with it that is not elsewhere. Otherwise claims stay.
+	ClaimsGo bool
 	// Live is the PetSet as it exists; nil if there is none.
 	Live *petsetv1.PetSet
 }
@@ -64,12 +66,19 @@ func (s Set) Build() (*petsetv1.PetSet, error) {
 			PodManagementPolicy:  appsv1.ParallelPodManagement,
 			UpdateStrategy:       appsv1.StatefulSetUpdateStrategy{Type: appsv1.OnDeleteStatefulSetStrategyType},
 			PersistentVolumeClaimRetentionPolicy: &appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{
-				WhenDeleted: appsv1.RetainPersistentVolumeClaimRetentionPolicyType,
-				WhenScaled:  appsv1.RetainPersistentVolumeClaimRetentionPolicyType,
+				WhenDeleted: s.fateOfClaims(),
+				WhenScaled:  s.fateOfClaims(),
 			},
 			PodPlacementPolicy: placement(user.Spec.PodPlacementPolicy),
 		},
 	}, nil
+}
+
+func (s Set) fateOfClaims() appsv1.PersistentVolumeClaimRetentionPolicyType {
+	if s.ClaimsGo {
+		return appsv1.DeletePersistentVolumeClaimRetentionPolicyType
+	}
+	return appsv1.RetainPersistentVolumeClaimRetentionPolicyType
 }
 
 // template renders the pod template with the agent image that it shall have, and its hash without that image.

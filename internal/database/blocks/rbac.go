@@ -26,12 +26,17 @@ func Grant(d *database.Desired, s Subject, account string, rules []rbacv1.Policy
 
 // AgentRules let an agent read the named Secrets and read and annotate the pods of one PetSet, each by name.
 func AgentRules(petset string, replicas int32, secrets ...string) []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: secrets, Verbs: []string{"get", "watch"}},
+		PodRule(petset, replicas),
+	}
+}
+
+// PodRule lets agents read and annotate the pods of one PetSet.
+func PodRule(petset string, replicas int32) rbacv1.PolicyRule {
 	pods := make([]string, replicas)
 	for i := range pods {
 		pods[i] = fmt.Sprintf("%s-%d", petset, i)
 	}
-	return []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"secrets"}, ResourceNames: secrets, Verbs: []string{"get", "watch"}},
-		{APIGroups: []string{""}, Resources: []string{"pods"}, ResourceNames: pods, Verbs: []string{"get", "patch"}},
-	}
+	return rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"pods"}, ResourceNames: pods, Verbs: []string{"get", "patch"}}
 }

@@ -42,22 +42,47 @@ func backends(config *kubedbv1alpha2.PgpoolConfiguration, server backend.Server)
 	}
 	var list []Backend
 	for _, wish := range wanted {
-		b, err := resolve(wish, server)
-		if err != nil {
-			return nil, err
-		}
-		if b.Host != "" {
+		if b := resolve(wish, server); b.Host != "" {
 			list = append(list, b)
 		}
 	}
 	if len(list) == 0 {
-		return nil, errors.New("none of spec.configuration.backends exists at present: the Postgres has no standbys; add the group PRIMARY")
+		return nil, errors.New("none of spec.configuration.backends exists at present; add the group PRIMARY")
 	}
 	return list, nil
 }
 
-// resolve finds the address of a wanted backend. The standbys of a server that has none have no address.
-func resolve(wish kubedbv1alpha2.Backend, server backend.Server) (Backend, error) {
+// missingGroups are the listed groups of read replicas that the Postgres has not. They are left out until it has them: a
+// pooler without them still serves.
+func missingGroups(config *kubedbv1alpha2.PgpoolConfiguration, server backend.Server) []string {
+	var missing []string
+	if config == nil {
+		return nil
+	}
+	for _, wish := range config.Backends {
+		if isReadReplicas(wish.GroupName) && server.ReadReplicas[wish.GroupName] == "" {
+			missing = append(missing, wish.GroupName)
+		}
+	}
+	return missing
+}
+
+// isReadReplicas tells whether a group's name is that of read replicas, whose names are the user's.
+func isReadReplicas(group string) bool {
+	return group != "" && group != kubedbv1alpha2.BackendGroupPrimary && group != kubedbv1alpha2.BackendGroupStandby
+}
+
+// lacks says which groups are left out; empty for none.
+func lacks(missing []string, server backend.Server) string {
+	if len(missing) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("read replicas %s of Postgres %s/%s: spec.configuration.backends lists them and there are none; they are left out until there are",
+		strings.Join(missing, ", "), server.Namespace, server.Name)
+}
+
+// resolve finds the address of a wanted backend. A group that has no members has no address.
+func resolve(wish kubedbv1alpha2.Backend, server backend.Server) Backend {
 	b := Backend{Port: server.Port, Weight: wish.Weight, Flag: standbyFlag}
 	switch wish.GroupName {
 	case kubedbv1alpha2.BackendGroupPrimary:
@@ -67,18 +92,12 @@ func resolve(wish kubedbv1alpha2.Backend, server backend.Server) (Backend, error
 	case "":
 		b.Host, b.Port = wish.HostName, ptr.Deref(wish.Port, naming.PostgresPort)
 	default:
-		return Backend{}, unknownGroup(wish.GroupName)
+		b.Host = server.ReadReplicas[wish.GroupName]
 	}
 	if wish.Flag != "" {
 		b.Flag = wish.Flag
 	}
-	return b, nil
-}
-
-// unknownGroup refuses a group of read replicas, which no Postgres has yet.
-func unknownGroup(name string) error {
-	return fmt.Errorf("there is no backend group %q: this release of Matriarch knows %s and %s",
-		name, kubedbv1alpha2.BackendGroupPrimary, kubedbv1alpha2.BackendGroupStandby)
+	return b
 }
 
 // Parameters of one backend, without its number.

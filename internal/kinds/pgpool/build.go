@@ -28,7 +28,7 @@ func (k Kind) Build(from database.Gathered) (database.Desired, error) {
 		return database.Desired{}, err
 	}
 	credentials := naming.PCPSecret(g.pool.Name, string(g.pool.UID))
-	return g.Facts.Build(pooler.Parts{
+	desired, err := g.Facts.Build(pooler.Parts{
 		Files:           config.Files,
 		CredentialsName: credentials,
 		Credentials:     passwords,
@@ -46,6 +46,8 @@ func (k Kind) Build(from database.Gathered) (database.Desired, error) {
 		GitSyncer:  g.version.Spec.GitSyncer.Image,
 		AgentImage: k.agentImage,
 	})
+	desired.Lacks = lacks(g.missing, g.Server)
+	return desired, err
 }
 
 func (g gathered) server() corev1.Container {

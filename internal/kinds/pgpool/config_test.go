@@ -118,6 +118,8 @@ func TestBackendsAreWhatTheUserListsOrPrimaryAndStandbys(t *testing.T) {
 	t.Parallel()
 	cluster := backend.Server{Host: primary.Host, Port: 5432, StandbyHost: standby.Host}
 	alone := backend.Server{Host: primary.Host, Port: 5432}
+	reading := cluster
+	reading.ReadReplicas = map[string]string{"reports": "pg-rr-reports.data.svc"}
 	group := func(name string, weight int32) kubedbv1alpha2.Backend {
 		return kubedbv1alpha2.Backend{GroupName: name, Weight: weight}
 	}
@@ -139,7 +141,13 @@ func TestBackendsAreWhatTheUserListsOrPrimaryAndStandbys(t *testing.T) {
 			alone, []Backend{primary, {"other", 6000, 2, standbyFlag}, {"third", 5432, 1, "ALLOW_TO_FAILOVER"}}, "",
 		},
 		"nothing that exists": {[]kubedbv1alpha2.Backend{group("STANDBY", 1)}, alone, nil, "none of spec.configuration.backends exists"},
-		"an unknown group":    {[]kubedbv1alpha2.Backend{group("reports", 1)}, cluster, nil, `there is no backend group "reports"`},
+		"read replicas": {
+			[]kubedbv1alpha2.Backend{group("PRIMARY", 1), group("reports", 3), group("STANDBY", 1)}, reading,
+			[]Backend{primary, {"pg-rr-reports.data.svc", 5432, 3, standbyFlag}, standby}, "",
+		},
+		"read replicas only":                  {[]kubedbv1alpha2.Backend{group("reports", 1)}, reading, []Backend{{"pg-rr-reports.data.svc", 5432, 1, standbyFlag}}, ""},
+		"read replicas that there are not":    {[]kubedbv1alpha2.Backend{group("PRIMARY", 1), group("reports", 3)}, cluster, []Backend{primary}, ""},
+		"no read replicas unless one says so": {nil, reading, []Backend{primary, standby}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

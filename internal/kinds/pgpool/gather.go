@@ -21,6 +21,8 @@ type gathered struct {
 	pool     *kubedbv1alpha2.Pgpool
 	version  *catalogv1alpha1.PgpoolVersion
 	backends []Backend
+	// missing are the groups of read replicas that are listed and do not exist.
+	missing []string
 }
 
 // Gather reads the catalog version, the AppBinding, the users and the user's configuration.
@@ -45,6 +47,7 @@ func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instanc
 	if g.backends, err = backends(g.pool.Spec.Configuration, g.Server); err != nil {
 		return nil, database.Unusablef("Pgpool %s: %v", database.NameOf(in), err)
 	}
+	g.missing = missingGroups(g.pool.Spec.Configuration, g.Server)
 	named, err := templateUsers(ctx, r, g.pool)
 	if err != nil {
 		return nil, err

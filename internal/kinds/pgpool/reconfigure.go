@@ -141,14 +141,19 @@ func (operations) Check(from database.Gathered) conf.Problems {
 		}
 		return conf.Problems{{Message: err.Error()}}
 	}
-	var warnings conf.Problems
+	g := from.(gathered)
+	var problems conf.Problems
+	for _, group := range g.missing {
+		problems = append(problems, conf.Problem{Name: "groupName", Value: group, Message: fmt.Sprintf(
+			"Postgres %s/%s has no such group of read replicas; add it there first, or list the group in `backend.delete`", g.Server.Namespace, g.Server.Name)})
+	}
 	for _, o := range rendered.Overridden {
-		warnings = append(warnings, conf.Problem{
+		problems = append(problems, conf.Problem{
 			Name: o.User.Name, Value: o.User.Value, Warning: true,
 			Message: "has no effect; in force is " + o.InForce,
 		})
 	}
-	return warnings
+	return problems
 }
 
 // Compare says what it costs to go from one set of final files to another.

@@ -2,7 +2,9 @@ package pgpool
 
 import (
 	"context"
+	"fmt"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	catalogv1alpha1 "github.com/matriarchdb/matriarch/api/catalog/v1alpha1"
@@ -60,12 +62,29 @@ func (k Kind) Validate(ctx context.Context, r database.Reader, old, now database
 		Spec: configuration(pool), File: ConfFile,
 		Render: func(text custom.Text) ([]layer.Override, error) { return tryRender(pool, version.Spec.Version, text) },
 	}.Check(ctx, r, now))
+	found.Add(warnOfMissing(ctx, r, pool), nil)
 	return found.Warnings, found.Problems
 }
 
-// tryRender renders the configuration as if the Postgres were there and had standbys.
+// warnOfMissing looks for the listed groups of read replicas. They may come later, and so may the whole Postgres.
+func warnOfMissing(ctx context.Context, r database.Reader, pool *kubedbv1alpha2.Pgpool) []string {
+	w := wishes(pool)
+	if server, err := backend.Read(ctx, r, w.Postgres, w.Field); err == nil {
+		if text := lacks(missingGroups(pool.Spec.Configuration, server), server); text != "" {
+			return []string{text}
+		}
+	}
+	return nil
+}
+
+// tryRender renders the configuration as if the Postgres were there and had standbys and all the read replicas that are
+// listed.
 func tryRender(pool *kubedbv1alpha2.Pgpool, version string, text custom.Text) ([]layer.Override, error) {
-	list, err := backends(pool.Spec.Configuration, backend.Server{Host: "primary", StandbyHost: "standby", Port: naming.PostgresPort})
+	server := backend.Server{Host: "primary", StandbyHost: "standby", Port: naming.PostgresPort, ReadReplicas: map[string]string{}}
+	for _, group := range missingGroups(pool.Spec.Configuration, server) {
+		server.ReadReplicas[group] = group
+	}
+	list, err := backends(pool.Spec.Configuration, server)
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +115,9 @@ func checkBackends(pool *kubedbv1alpha2.Pgpool) field.ErrorList {
 		switch {
 		case (b.GroupName == "") == (b.HostName == ""):
 			problems = append(problems, field.Invalid(at.Index(i), name, "give either groupName or hostName"))
+		case isReadReplicas(b.GroupName) && len(validation.IsDNS1123Label(b.GroupName)) > 0:
+			problems = append(problems, field.Invalid(at.Index(i).Child("groupName"), b.GroupName,
+				fmt.Sprintf("it is %s, %s or the name of a group of read replicas, which this cannot be", kubedbv1alpha2.BackendGroupPrimary, kubedbv1alpha2.BackendGroupStandby)))
 		case b.GroupName != "" && b.Port != nil:
 			problems = append(problems, field.Invalid(at.Index(i).Child("port"), *b.Port, "a group has the port of its Service; leave port out"))
 		case b.Weight < 0:

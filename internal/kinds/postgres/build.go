@@ -34,11 +34,10 @@ func (k Kind) Build(from database.Gathered) (database.Desired, error) {
 	g.sourceSecret(&d)
 	blocks.Grant(&d, g.subject, g.account(), g.agentRules(d.Config.Name), g.live.ForeignAccount)
 	exporter := g.exporter()
-	d.PetSet, err = blocks.Set{
-		Pod: g.pod(k.agentImage, exporter), Name: g.pg.Name, Replicas: g.spec.Replicas,
-		Selector: g.cluster(), Claims: g.claims(), Live: g.live.PetSet,
-	}.Build()
-	if err != nil {
+	if d.PetSet, err = g.set(g.cluster(), k.agentImage, exporter); err != nil {
+		return database.Desired{}, err
+	}
+	if err := g.readReplicas(&d, k.agentImage, exporter); err != nil {
 		return database.Desired{}, err
 	}
 	blocks.Budget(&d, g.subject)

@@ -137,6 +137,13 @@ func TestBuild(t *testing.T) {
 				}}}
 			}),
 		},
+		"readreplicas": {spec(func(s *kubedbv1.PostgresSpec) {
+			s.Replicas, s.StandbyMode = ptr.To[int32](2), kubedbv1.StandbyModeWarm
+			s.StreamingMode = kubedbv1.StreamingModeSynchronous
+			s.SynchronousReplicationConfig = &kubedbv1.SynchronousReplication{UseWildcard: true}
+			s.PodTemplate = template()
+			s.ReadReplicas = readReplicas()
+		})},
 		"everything": {
 			func(g *gathered) { g.secretText = "max_connections = 300\nlog_statement = 'ddl'\n" },
 			spec(func(s *kubedbv1.PostgresSpec) {
@@ -161,7 +168,9 @@ func TestBuild(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			delete(d.PetSet.Annotations, naming.AnnotationTemplateHash) // it changes with everything that is compared anyway
+			for _, set := range append(d.PetSets, d.PetSet) { // it changes with everything that is compared anyway
+				delete(set.Annotations, naming.AnnotationTemplateHash)
+			}
 			got, file := render(t, d), filepath.Join("testdata", name+".yaml")
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -177,6 +186,20 @@ func TestBuild(t *testing.T) {
 			}
 		})
 	}
+}
+
+// readReplicas is a group that says nothing and one that says everything.
+func readReplicas() []kubedbv1.ReadReplica {
+	return []kubedbv1.ReadReplica{{Name: "plain"}, {
+		Name: "reports", Replicas: ptr.To[int32](3),
+		Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{
+			corev1.ResourceMemory: resource.MustParse("1Gi"), corev1.ResourceCPU: resource.MustParse("1")}},
+		NodeSelector:       map[string]string{"disk": "slow"},
+		Tolerations:        []corev1.Toleration{{Key: "reports", Operator: corev1.TolerationOpExists}},
+		StorageType:        sharedv1.StorageTypeEphemeral,
+		PodPlacementPolicy: &corev1.LocalObjectReference{Name: "apart"},
+		ServiceTemplate:    &sharedv1.ServiceTemplateSpec{Spec: sharedv1.ServiceSpec{Type: corev1.ServiceTypeNodePort}},
+	}}
 }
 
 // template is a pod template that changes the server's container and adds a sidecar.

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/matriarchdb/matriarch/internal/conf"
+	"github.com/matriarchdb/matriarch/internal/database"
 )
 
 // agentOwned are the parameters that say where files are and whom a standby follows: the agent sets them, per member.
@@ -37,11 +39,14 @@ func combinations(in ConfigInput, s *conf.Settings) conf.Problems {
 	if is(s, "wal_level", "minimal") {
 		find("wal_level", "standbys and archiving need at least replica")
 	}
-	if n, ok := number(s, "max_wal_senders"); ok && n < int(in.Replicas) {
-		find("max_wal_senders", fmt.Sprintf("%d members need at least %d", in.Replicas, in.Replicas))
+	if n, ok := number(s, "max_wal_senders"); ok && n < int(in.followers()) {
+		find("max_wal_senders", fmt.Sprintf("%d members need at least %d", in.followers(), in.followers()))
+	}
+	if names, ok := s.Get("synchronous_standby_names"); ok && countsReadReplicas(names, in.ReadReplicas) {
+		find("synchronous_standby_names", "it would count read replicas, which are asynchronous; name the members that can become primary")
 	}
 	if n, ok := number(s, "max_replication_slots"); ok && n < len(slotted(in))-1 {
-		find("max_replication_slots", fmt.Sprintf("the slots of %d members need at least %d", in.Replicas, in.Replicas-1))
+		find("max_replication_slots", fmt.Sprintf("the slots of %d members need at least %d", in.followers(), in.followers()-1))
 	}
 	connections, haveConnections := number(s, "max_connections")
 	reserve, haveReserve := number(s, "superuser_reserved_connections")
@@ -53,6 +58,22 @@ func combinations(in ConfigInput, s *conf.Settings) conf.Problems {
 			Message: "a crash of the machine can destroy the database"})
 	}
 	return problems
+}
+
+// countsReadReplicas tells whether a list of synchronous standbys means read replicas, too: they go by their pods' names.
+func countsReadReplicas(names string, groups []database.Group) bool {
+	return slices.ContainsFunc(groups, func(g database.Group) bool {
+		return strings.Contains(names, "*") || slices.ContainsFunc(podNames(g), func(pod string) bool { return strings.Contains(names, `"`+pod+`"`) })
+	})
+}
+
+// podNames are the names of a group's pods.
+func podNames(g database.Group) []string {
+	names := make([]string, g.Replicas)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s-%d", g.PetSet, i)
+	}
+	return names
 }
 
 func is(s *conf.Settings, name, value string) bool {

@@ -9,10 +9,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/conf"
 	"github.com/matriarchdb/matriarch/internal/conf/catalog"
 	"github.com/matriarchdb/matriarch/internal/conf/layer"
 	"github.com/matriarchdb/matriarch/internal/conf/pgconf"
+	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/database/blocks"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
@@ -22,6 +24,8 @@ type ConfigInput struct {
 	Name     string
 	Version  string // of the server, such as 15.18
 	Replicas int32
+	// ReadReplicas are the groups of members that never become primary and that no commit waits for.
+	ReadReplicas []database.Group
 	// Memory and CPUs of the server's container, Storage of its volume, in bytes; 0 is unknown.
 	Memory, CPUs, Storage int64
 	StandbyMode           kubedbv1.StandbyMode
@@ -127,6 +131,15 @@ func tune(in ConfigInput, files map[string]string) (*conf.Settings, error) {
 	return tuned, nil
 }
 
+// followers is how many members follow the primary, itself counted: each may become one.
+func (in ConfigInput) followers() int32 {
+	n := in.Replicas
+	for _, g := range in.ReadReplicas {
+		n += g.Replicas
+	}
+	return n
+}
+
 // major returns the major version, 0 if the text is no version.
 func major(version string) int {
 	v, err := semver.NewVersion(version)
@@ -139,11 +152,11 @@ func major(version string) int {
 // configInput is what the configuration files of this Postgres depend on.
 func (g gathered) configInput() ConfigInput {
 	spec := g.pg.Spec
-	resources := g.resources()
+	resources, size := resourcesOf(spec.PodTemplate), sizeOf(spec.Storage)
 	in := ConfigInput{
-		Name: g.pg.Name, Version: g.version.Spec.Version, Replicas: g.spec.Replicas,
+		Name: g.pg.Name, Version: g.version.Spec.Version, Replicas: g.spec.Replicas, ReadReplicas: g.spec.Groups,
 		Memory: asked(resources, corev1.ResourceMemory).Value(), CPUs: asked(resources, corev1.ResourceCPU).Value(),
-		Storage: g.storageBytes(), StandbyMode: spec.StandbyMode, Replication: spec.Replication,
+		Storage: size.Value(), StandbyMode: spec.StandbyMode, Replication: spec.Replication,
 		SecretText: g.secretText, Admin: g.admin(),
 	}
 	in.Method = clientAuth(g.pg, major(in.Version))
@@ -156,10 +169,10 @@ func (g gathered) configInput() ConfigInput {
 	return in
 }
 
-// resources are those of the server's container, with the defaults for what the user leaves out.
-func (g gathered) resources() corev1.ResourceRequirements {
+// resourcesOf are those of the server's container, with the defaults for what the user leaves out.
+func resourcesOf(template *sharedv1.PodTemplateSpec) corev1.ResourceRequirements {
 	var user corev1.ResourceRequirements
-	if template := g.pg.Spec.PodTemplate; template != nil {
+	if template != nil {
 		for _, c := range template.Spec.Containers {
 			if c.Name == naming.ContainerPostgres {
 				user = c.Resources
@@ -178,17 +191,12 @@ func asked(r corev1.ResourceRequirements, name corev1.ResourceName) *resource.Qu
 	return &q
 }
 
-// storage is the size of the data volume; zero if it is not known.
-func (g gathered) storage() resource.Quantity {
-	if g.pg.Spec.Storage == nil {
+// sizeOf is the size of a data volume; zero if it is not known.
+func sizeOf(storage *corev1.PersistentVolumeClaimSpec) resource.Quantity {
+	if storage == nil {
 		return resource.Quantity{}
 	}
-	return g.pg.Spec.Storage.Resources.Requests[corev1.ResourceStorage]
-}
-
-func (g gathered) storageBytes() int64 {
-	size := g.storage()
-	return size.Value()
+	return storage.Resources.Requests[corev1.ResourceStorage]
 }
 
 // quoteConn quotes a value of a libpq connection string.

@@ -53,7 +53,8 @@ func defaults(in ConfigInput) *conf.Settings {
 		// (postgresql.org/docs/current/runtime-config-resource.html).
 		{"shared_buffers", kilobytes(max(in.Memory/4/kiB, 128))},
 		{"wal_level", "replica"},
-		{"max_wal_senders", "10"},
+		// PostgreSQL's own is 10. A member that is being cloned needs two.
+		{"max_wal_senders", fmt.Sprint(max(10, in.followers()+2))},
 		{"max_replication_slots", maxSlots(in)},
 		// Segments that a standby may still need after it was away. See maxWALShare.
 		{"wal_keep_size", megabytes(walKeep(in))},
@@ -127,7 +128,7 @@ func synchronous(in ConfigInput) *conf.Settings {
 	for i, name := range names {
 		list[i] = `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 	}
-	if sync.UseWildcard {
+	if sync.UseWildcard && len(in.ReadReplicas) == 0 { // which it would count, too
 		list = []string{"*"}
 	}
 	return settings([]setting{

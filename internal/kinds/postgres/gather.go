@@ -31,6 +31,7 @@ type gathered struct {
 	// source is the server that a remote replica follows; nil for a cluster of its own.
 	source *backend.Server
 	live   blocks.Live
+	groups liveGroups
 }
 
 // Gather reads the catalog version, the user's configuration, the credentials and what exists already.
@@ -56,9 +57,18 @@ func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instanc
 	if g.source, err = readSource(ctx, r, pg, g.version.Spec.Version); err != nil {
 		return nil, err
 	}
-	g.live, err = blocks.Look(ctx, r, g.subject, g.spec, g.account())
+	if g.live, err = blocks.Look(ctx, r, g.subject, g.spec, g.account()); err != nil {
+		return nil, err
+	}
+	if g.groups, err = lookForGroups(ctx, r, g.subject); err != nil {
+		return nil, err
+	}
+	taken, err := takenNames(ctx, r, g.subject, pg)
 	if err != nil {
 		return nil, err
+	}
+	if len(taken) > 0 {
+		return nil, database.Unusablef("Postgres %s: %v", database.NameOf(in), taken.ToAggregate())
 	}
 	return g, nil
 }
@@ -90,6 +100,9 @@ func unsupported(pg *kubedbv1.Postgres) error {
 			"remove spec.init.archiver, and restore a dump after creation or by spec.init.script", at)
 	case spec.StorageType != sharedv1.StorageTypeEphemeral && spec.Storage == nil:
 		return database.Unusablef("Postgres %s: spec.storage is missing for durable storage type", at)
+	}
+	if problems := readReplicaProblems(pg); len(problems) > 0 {
+		return database.Unusablef("Postgres %s: %v", at, problems.ToAggregate())
 	}
 	return nil
 }

@@ -66,6 +66,9 @@ func (Kind) Default(in database.Instance) {
 		defaultSynchronous(spec)
 	}
 	foldConfigSecret(spec)
+	for i := range spec.ReadReplicas {
+		setDefault(&spec.ReadReplicas[i].Replicas, ptr.To[int32](1))
+	}
 	setDefault(&spec.HealthChecker.PeriodSeconds, ptr.To[int32](10))
 	setDefault(&spec.HealthChecker.TimeoutSeconds, ptr.To[int32](10))
 	setDefault(&spec.HealthChecker.FailureThreshold, ptr.To[int32](1))
@@ -127,6 +130,7 @@ func (i instance) Spec() database.Spec {
 	return database.Spec{
 		Version:        spec.Version,
 		Replicas:       ptr.Deref(spec.Replicas, 1),
+		Groups:         groupsOf(i.pg),
 		Halted:         spec.Halted,
 		DeletionPolicy: spec.DeletionPolicy,
 		Health:         database.HealthCheckOf(spec.HealthChecker),

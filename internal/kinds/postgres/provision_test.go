@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -95,6 +97,117 @@ func TestTheRestrictedPodSecurityStandardLetsEveryPodIn(t *testing.T) {
 	eventually(t, ns, "pg-stats", &corev1.Service{})
 }
 
+// TestReadReplicasComeAndGoWithTheirEntryInTheSpec: the operator finds what is left of a removed group by its labels.
+func TestReadReplicasComeAndGoWithTheirEntryInTheSpec(t *testing.T) {
+	t.Parallel()
+	ns := env.Namespace(t)
+	versions(t)
+	stop := run(t, ns)
+	pg := valid(ns)
+	pg.Spec.ReadReplicas = []kubedbv1.ReadReplica{{Name: "a", Replicas: ptr.To[int32](2)}, {Name: "b"}}
+	create(t, pg)
+	kubelet := env.Kubelet(ns)
+	for _, name := range []string{"pg-0", "pg-a-0", "pg-a-1", "pg-b-0"} {
+		eventually(t, ns, name, &corev1.Pod{})
+		eventually(t, ns, "data-"+name, &corev1.PersistentVolumeClaim{})
+	}
+	for _, name := range []string{"pg-rr", "pg-rr-a", "pg-rr-b"} {
+		eventually(t, ns, name, &corev1.Service{})
+	}
+	eventually(t, ns, "pg-a", &policyv1.PodDisruptionBudget{})
+	for _, name := range []string{"pg-0", "pg-a-0", "pg-b-0"} {
+		kubelet.Ready(t, name)
+	}
+	replicaReady(t, pg, "For PetSet: "+ns+"/pg-a desired replicas: 2, ready replicas: 1.")
+	kubelet.Ready(t, "pg-a-1")
+	replicaReady(t, pg, "All desired replicas are ready.")
+
+	// The spec is edited while the operator is away.
+	stop()
+	edit(t, pg, func(s *kubedbv1.PostgresSpec) { s.ReadReplicas = s.ReadReplicas[1:] })
+	run(t, ns)
+	for name, o := range map[string]client.Object{
+		"pg-a": &petsetv1.PetSet{}, "pg-a-0": &corev1.Pod{}, "pg-a-1": &corev1.Pod{}, "pg-rr-a": &corev1.Service{},
+		"data-pg-a-0": &corev1.PersistentVolumeClaim{}, "data-pg-a-1": &corev1.PersistentVolumeClaim{},
+	} {
+		goes(t, ns, name, o)
+	}
+	for name, o := range map[string]client.Object{
+		"pg": &petsetv1.PetSet{}, "pg-b": &petsetv1.PetSet{}, "pg-0": &corev1.Pod{}, "pg-b-0": &corev1.Pod{}, "pg-rr": &corev1.Service{},
+		"pg-rr-b": &corev1.Service{}, "data-pg-0": &corev1.PersistentVolumeClaim{}, "data-pg-b-0": &corev1.PersistentVolumeClaim{},
+	} {
+		eventually(t, ns, name, o)
+	}
+	replicaReady(t, pg, "All desired replicas are ready.")
+	edit(t, pg, func(s *kubedbv1.PostgresSpec) { s.ReadReplicas = nil })
+	goes(t, ns, "pg-b", &petsetv1.PetSet{})
+	goes(t, ns, "pg-rr", &corev1.Service{})
+}
+
+func TestAHaltedPostgresHasNoReadReplicasAndGetsThemBack(t *testing.T) {
+	t.Parallel()
+	ns := env.Namespace(t)
+	versions(t)
+	run(t, ns)
+	pg := valid(ns)
+	pg.Spec.ReadReplicas = []kubedbv1.ReadReplica{{Name: "a"}}
+	create(t, pg)
+	eventually(t, ns, "pg-a-0", &corev1.Pod{})
+	eventually(t, ns, "data-pg-0", &corev1.PersistentVolumeClaim{})
+	edit(t, pg, func(s *kubedbv1.PostgresSpec) { s.Halted = true })
+	for name, o := range map[string]client.Object{
+		"pg-a": &petsetv1.PetSet{}, "pg-a-0": &corev1.Pod{}, "pg-rr": &corev1.Service{}, "pg-rr-a": &corev1.Service{},
+	} {
+		goes(t, ns, name, o)
+	}
+	eventually(t, ns, "data-pg-0", &corev1.PersistentVolumeClaim{})
+	edit(t, pg, func(s *kubedbv1.PostgresSpec) { s.Halted = false })
+	eventually(t, ns, "pg-a-0", &corev1.Pod{})
+	eventually(t, ns, "pg-rr-a", &corev1.Service{})
+}
+
+// edit changes the spec as a user would.
+func edit(t testing.TB, pg *kubedbv1.Postgres, change func(*kubedbv1.PostgresSpec)) {
+	t.Helper()
+	if err := env.Client.Get(t.Context(), client.ObjectKeyFromObject(pg), pg); err != nil {
+		t.Fatal(err)
+	}
+	before := pg.DeepCopy()
+	change(&pg.Spec)
+	if err := env.Client.Patch(t.Context(), pg, client.MergeFrom(before)); err != nil {
+		t.Fatalf("edit the Postgres: %v", err)
+	}
+}
+
+// replicaReady waits until the condition ReplicaReady says that.
+func replicaReady(t testing.TB, pg *kubedbv1.Postgres, words string) {
+	t.Helper()
+	testenv.Eventually(t, func(ctx context.Context) error {
+		if err := env.Client.Get(ctx, client.ObjectKeyFromObject(pg), pg); err != nil {
+			return err
+		}
+		c := kube.FindCondition(pg.Status.Conditions, sharedv1.ConditionReplicaReady)
+		if c == nil || !strings.Contains(c.Message, words) {
+			return fmt.Errorf("the condition is %+v, want %q", c, words)
+		}
+		return nil
+	})
+}
+
+// goes waits until an object is gone; garbage collector and kubelet are this test's.
+func goes(t testing.TB, ns, name string, o client.Object) {
+	t.Helper()
+	testenv.Eventually(t, func(ctx context.Context) error {
+		env.Collect(t, ns)
+		env.Kubelet(ns).Round(t)
+		err := env.Client.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, o)
+		if err == nil {
+			return fmt.Errorf("%T %s is still there: %v %v", o, name, o.GetFinalizers(), o.GetOwnerReferences())
+		}
+		return client.IgnoreNotFound(err)
+	})
+}
+
 func TestAPostgresOfAnUnknownVersionWaitsForIt(t *testing.T) {
 	t.Parallel()
 	ns := env.Namespace(t)
@@ -128,15 +241,15 @@ func eventually(t testing.TB, ns, name string, o client.Object) {
 	})
 }
 
-// run starts provisioner and PetSet controller for one namespace.
-func run(t testing.TB, ns string) {
+// run starts provisioner and PetSet controller for one namespace; what it returns stops them.
+func run(t testing.TB, ns string) (stop func()) {
 	t.Helper()
 	kinds := []database.Kind{New("agent:1")}
 	byObject, err := provision.CacheByObject(kinds)
 	if err != nil {
 		t.Fatal(err)
 	}
-	env.Manager(t, testenv.ManagerOptions{Namespace: ns, Cache: byObject, Setup: func(mgr ctrl.Manager) error {
+	_, stop = env.Manager(t, testenv.ManagerOptions{Namespace: ns, Cache: byObject, Setup: func(mgr ctrl.Manager) error {
 		direct, err := client.NewWithWatch(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
 		if err != nil {
 			return err
@@ -152,4 +265,5 @@ func run(t testing.TB, ns string) {
 			Follower: follower, Applier: kube.NewApplier(mgr.GetClient(), naming.FieldOwner),
 		})
 	}})
+	return stop
 }

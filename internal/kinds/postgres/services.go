@@ -22,20 +22,13 @@ func (g gathered) services(d *database.Desired) {
 }
 
 func (g gathered) service(name string, alias sharedv1.ServiceAlias, port, role string) *corev1.Service {
-	selector := g.cluster()
-	selector[naming.LabelRole] = role
 	return blocks.Service{
 		Subject: g.subject, Name: name, Alias: alias, Templates: g.pg.Spec.ServiceTemplates,
 		Ports:    []corev1.ServicePort{blocks.Port(port, naming.PostgresPort, naming.DatabasePortName)},
-		Selector: selector,
+		Selector: map[string]string{naming.LabelPostgresCluster: g.pg.Name, naming.LabelRole: role},
 	}.Build()
 }
 
 func dbPort() corev1.ServicePort {
 	return blocks.Port(naming.DatabasePortName, naming.PostgresPort, naming.DatabasePortName)
-}
-
-// cluster is the label that members have and read replicas have not.
-func (g gathered) cluster() map[string]string {
-	return map[string]string{naming.LabelPostgresCluster: g.pg.Name}
 }

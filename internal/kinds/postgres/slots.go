@@ -5,17 +5,18 @@ import (
 	"strings"
 
 	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
+	"github.com/matriarchdb/matriarch/internal/database"
 )
 
 // slotted lists the members for each of which whoever it streams from keeps a replication slot: all of them, since each
-// may be primary or stream. None when WAL is kept by size.
+// may be primary or stream, and the read replicas. None when WAL is kept by size.
 func slotted(in ConfigInput) []string {
-	if in.Replication == nil || in.Replication.WALLimitPolicy != kubedbv1.WALLimitPolicyReplicationSlot || in.Replicas < 2 {
+	if in.Replication == nil || in.Replication.WALLimitPolicy != kubedbv1.WALLimitPolicyReplicationSlot || in.followers() < 2 {
 		return nil
 	}
-	names := make([]string, in.Replicas)
-	for i := range names {
-		names[i] = fmt.Sprintf("%s-%d", in.Name, i)
+	names := podNames(database.Group{PetSet: in.Name, Replicas: in.Replicas})
+	for _, g := range in.ReadReplicas {
+		names = append(names, podNames(g)...)
 	}
 	return names
 }
@@ -25,4 +26,4 @@ func slotsText(members []string) string { return strings.Join(members, "\n") + "
 
 // maxSlots is the default of max_replication_slots: PostgreSQL's own, and more where the members alone might need that.
 // It does not depend on whether they have slots, because a change takes a restart.
-func maxSlots(in ConfigInput) string { return fmt.Sprint(max(10, in.Replicas+5)) }
+func maxSlots(in ConfigInput) string { return fmt.Sprint(max(10, in.followers()+5)) }

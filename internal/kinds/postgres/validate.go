@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -51,6 +53,7 @@ func (k Kind) Validate(ctx context.Context, r database.Reader, old, now database
 	c.Refuse(podRules.Check(spec.Child("podTemplate"), pg.Spec.PodTemplate)...)
 	c.Refuse(rules.Halted(now)...)
 	c.storage(ctx, r, spec, pg)
+	c.readReplicas(ctx, r, blocks.For(k.Info(), now), pg)
 	if old != nil {
 		c.immutable(spec, of(old), pg)
 	}
@@ -89,9 +92,6 @@ func (c *checks) shape(spec *field.Path, pg *kubedbv1.Postgres) {
 	}
 	if err := unsupported(pg); err != nil {
 		c.refuse(field.Forbidden(spec, err.Error()))
-	}
-	if len(pg.Spec.ReadReplicas) > 0 {
-		c.refuse(field.Forbidden(spec.Child("readReplicas"), "read replicas are not supported by this release of Matriarch"))
 	}
 }
 
@@ -138,6 +138,8 @@ func (c *checks) synchronous(spec *field.Path, pg *kubedbv1.Postgres) {
 		switch {
 		case name == "":
 			c.refuse(field.Required(names.Index(i), "a name must not be empty"))
+		case slices.ContainsFunc(groupsOf(pg), func(g database.Group) bool { return slices.Contains(podNames(g), name) }):
+			c.refuse(field.Invalid(names.Index(i), name, "it is a read replica, which is asynchronous"))
 		case seen[name]:
 			c.refuse(field.Duplicate(names.Index(i), name))
 		}
@@ -155,7 +157,7 @@ func (c *checks) replication(spec *field.Path, pg *kubedbv1.Postgres) {
 	case kubedbv1.WALLimitPolicyKeepSegment:
 		c.refuse(field.Invalid(at, pg.Spec.Replication.WALLimitPolicy, "PostgreSQL 13 and later have no wal_keep_segments; use WALKeepSize"))
 	case kubedbv1.WALLimitPolicyReplicationSlot:
-		if ptr.Deref(pg.Spec.Replication.MaxSlotWALKeepSize, -1) < 0 && ptr.Deref(pg.Spec.Replicas, 1) > 1 {
+		if ptr.Deref(pg.Spec.Replication.MaxSlotWALKeepSize, -1) < 0 && (ptr.Deref(pg.Spec.Replicas, 1) > 1 || len(pg.Spec.ReadReplicas) > 0) {
 			c.warn("spec.replication.maxSlotWALKeepSize is unlimited: a member that stays away can fill the volume of the primary; a limit lets it be cloned anew instead")
 		}
 	}
@@ -173,10 +175,15 @@ func (c *checks) storage(ctx context.Context, r database.Reader, spec *field.Pat
 	if pg.Spec.Storage == nil {
 		return // refused by shape
 	}
-	if size := (gathered{pg: pg}).storage(); size.IsZero() {
+	c.volume(ctx, r, at, pg.Spec.Storage)
+}
+
+// volume checks the claim of a data volume.
+func (c *checks) volume(ctx context.Context, r database.Reader, at *field.Path, storage *corev1.PersistentVolumeClaimSpec) {
+	if size := sizeOf(storage); size.IsZero() {
 		c.refuse(field.Required(at.Child("resources", "requests", "storage"), "the size of the volume is missing"))
 	}
-	class := pg.Spec.Storage.StorageClassName
+	class := storage.StorageClassName
 	if class == nil || *class == "" {
 		return
 	}
@@ -197,6 +204,7 @@ func (c *checks) immutable(spec *field.Path, old, now *kubedbv1.Postgres) {
 	if before != after {
 		c.refuse(field.Forbidden(spec.Child("storageType"), "it can not be changed after creation"))
 	}
+	c.immutableGroups(old, now)
 	if old.Spec.Init != nil && old.Spec.Init.Initialized && !equality.Semantic.DeepEqual(old.Spec.Init, now.Spec.Init) {
 		c.refuse(field.Forbidden(spec.Child("init"), "it can not be changed once the database is initialized"))
 	}

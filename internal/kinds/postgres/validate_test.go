@@ -99,7 +99,14 @@ func TestValidate(t *testing.T) {
 			"runs as user 999 only", ""},
 		{"a coordinator", container(corev1.Container{Name: "pg-coordinator"}), "", "pg-coordinator does not exist"},
 		{"an arbiter", func(s *kubedbv1.PostgresSpec) { s.Arbiter = &kubedbv1.Arbiter{} }, "", "spec.arbiter has no effect"},
-		{"read replicas", func(s *kubedbv1.PostgresSpec) { s.ReadReplicas = []kubedbv1.ReadReplica{{Name: "a"}} }, "read replicas are not supported", ""},
+		{"a read replica with less room than the database", func(s *kubedbv1.PostgresSpec) {
+			s.ReadReplicas = []kubedbv1.ReadReplica{{Name: "a", Storage: s.Storage.DeepCopy()}}
+			s.Storage.Resources.Requests[corev1.ResourceStorage] = resource.MustParse("2Gi")
+		}, "", "is smaller than the database's"},
+		{"a read replica to wait for", func(s *kubedbv1.PostgresSpec) {
+			s.Replicas, s.StreamingMode, s.ReadReplicas = ptr.To[int32](3), kubedbv1.StreamingModeSynchronous, []kubedbv1.ReadReplica{{Name: "a"}}
+			s.SynchronousReplicationConfig = &kubedbv1.SynchronousReplication{StandbyNames: []string{"pg-1", "pg-a-0"}}
+		}, "it is a read replica, which is asynchronous", ""},
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			t.Parallel()
