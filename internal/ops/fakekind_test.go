@@ -125,6 +125,7 @@ func (fakeKind) Build(from database.Gathered) (database.Desired, error) {
 		}}},
 	}
 	return database.Desired{
+		PetSets: groupsOf(g.pool),
 		Config: &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{
 				Namespace: g.pool.Namespace, Name: naming.ConfigSecret(g.pool.Name, string(g.pool.UID)), Labels: labels,
@@ -140,6 +141,16 @@ func (fakeKind) Build(from database.Gathered) (database.Desired, error) {
 			},
 		},
 	}, nil
+}
+
+// groupAnnotation names a further PetSet.
+const groupAnnotation = "test/group"
+
+func groupsOf(pool *kubedbv1alpha2.Pgpool) []*petsetv1.PetSet {
+	if pool.Annotations[groupAnnotation] == "" {
+		return nil
+	}
+	return []*petsetv1.PetSet{{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: pool.Name + "-" + pool.Annotations[groupAnnotation]}}}
 }
 
 func (fakeKind) Members(pods []corev1.Pod) []database.Member {

@@ -400,6 +400,23 @@ func TestAnEditOfTheSpecDuringTheOperationIsNotOverwritten(t *testing.T) {
 	}
 }
 
+func TestAGroupThatComesIntoTheSpecDuringTheOperationIsLeftToTheProvisioner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.ask("op", reconfigure("a=1\n"))
+	r := w.engine(w.client)
+	for !kube.ConditionTrue(w.request("op").Status.Conditions, "DatabasePauseSucceeded") {
+		w.step(r, "op")
+	}
+	pool := w.database()
+	pool.Annotations = map[string]string{groupAnnotation: "reports"}
+	w.must(w.client.Update(w.ctx(), pool))
+	w.wantPhase(w.drive(r, "op"), successful)
+	if _, paused := pausedBy(w.database().DatabaseStatus()); paused {
+		t.Error("the database is paused")
+	}
+}
+
 func TestFilesThatAStrayWriterPutBackAreWrittenAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)

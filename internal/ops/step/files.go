@@ -97,6 +97,9 @@ func petSets(d database.Desired) []*petsetv1.PetSet {
 func (s *Scope) outdated(ctx context.Context, d database.Desired) (func(context.Context) error, error) {
 	for _, desired := range petSets(d) {
 		live, err := s.petSet(ctx, client.ObjectKeyFromObject(desired))
+		if apierrors.IsNotFound(err) && desired != d.PetSet {
+			continue // a group that came into the spec meanwhile: the provisioner makes it once the database is resumed
+		}
 		if err != nil {
 			return nil, err
 		}
