@@ -15,7 +15,7 @@ const FieldOwner = "matriarch"
 // withSuffix joins base and suffix and cuts the base so that the result stays a DNS label.
 func withSuffix(base, suffix string) string {
 	if over := len(base) + len(suffix) - DNSLabelMax; over > 0 {
-		base = base[:len(base)-over]
+		base = base[:max(len(base)-over, 0)] // a suffix that is too long by itself stays so, and is refused as a name
 	}
 	return base + suffix
 }

@@ -51,6 +51,14 @@ func TestNamesAreTheOnesThatScriptsLookFor(t *testing.T) {
 	}
 }
 
+func TestASuffixThatIsTooLongByItselfIsNoReasonToPanic(t *testing.T) {
+	t.Parallel()
+	group := strings.Repeat("x", 70)
+	if got := ReadReplicaGroupService("pg", group); got != "-rr-"+group {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestUID6(t *testing.T) {
 	t.Parallel()
 	for uid, want := range map[string]string{"0000004d5e6f": "4d5e6f", "abc": "abc", "": ""} {
