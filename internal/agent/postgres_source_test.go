@@ -80,6 +80,23 @@ func TestAReplicaSaysThatItsSourceCannotBeReachedAndWaits(t *testing.T) {
 	source := newCluster(t, 1).started().members[0]
 	source.exec("CREATE ROLE copier LOGIN REPLICATION PASSWORD 'copy'")
 	c.secret("source", map[string]string{"name": "far/away", "host": "127.0.0.1", "port": source.port, "username": "copier", "password": "copy"})
-	c.members[0].isReady(true)
-	c.members[0].reports("is fine", func(r report.Report) bool { return r.Problem == "" })
+	p.isReady(true)
+	p.reports("is fine", func(r report.Report) bool { return r.Problem == "" })
+}
+
+// TestAReplicaIsAdministeredByWhoCanOnlyReplicate: the source's administrator may be nobody's business here. What only a
+// superuser is told is then taken from the catalog.
+func TestAReplicaIsAdministeredByWhoCanOnlyReplicate(t *testing.T) {
+	t.Parallel()
+	source := newCluster(t, 1).started().members[0]
+	source.exec("CREATE ROLE copier LOGIN REPLICATION PASSWORD 'copy'")
+	c := newReplica(t, 1, source.port)
+	c.secret("auth", map[string]string{"username": "copier", "password": "copy"})
+	p := c.started().members[0]
+	hash := p.configure(map[string]string{"work_mem": "5MB", "max_connections": "25"})
+	r := p.reports("accepts the change", func(r report.Report) bool { return r.Accepted(hash) })
+	if !slices.Equal(r.PendingRestart, []string{"max_connections"}) {
+		t.Errorf("pending: %v, want max_connections", r.PendingRestart)
+	}
+	p.isReady(true)
 }

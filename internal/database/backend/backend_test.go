@@ -84,6 +84,10 @@ func TestReadFindsTheServerOfAnAppBinding(t *testing.T) {
 			appcatalogv1alpha1.AppBindingSpec{Secret: auth, ClientConfig: at(appcatalogv1alpha1.ServiceReference{Namespace: other, Name: "ha", Port: 5432})},
 			Server{Host: "ha." + other + ".svc", Port: 5432, Admin: admin},
 		},
+		"an address in the place of a service": {
+			appcatalogv1alpha1.AppBindingSpec{Secret: auth, ClientConfig: at(appcatalogv1alpha1.ServiceReference{Name: "192.0.2.1", Port: 5432})},
+			Server{Host: "192.0.2.1", Port: 5432, Admin: admin},
+		},
 		"a URL": {
 			appcatalogv1alpha1.AppBindingSpec{Secret: auth, ClientConfig: url("postgresql://db.example.org:6000/app?sslmode=require")},
 			Server{Host: "db.example.org", Port: 6000, SSLMode: "require", Admin: admin},

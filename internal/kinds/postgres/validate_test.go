@@ -142,6 +142,11 @@ func TestWhatMustNotChange(t *testing.T) {
 		t.Errorf("a change of what the database was initialized with gave %v", problems)
 	}
 	old, now = valid(ns), valid(ns)
+	old.Spec.Archiver, now.Spec.Archiver = &sharedv1.Archiver{}, &sharedv1.Archiver{}
+	if warnings, problems := New("").Validate(t.Context(), env.Client, instance{old}, instance{now}); len(problems) != 0 || len(warnings) != 1 {
+		t.Errorf("what has an archiver already can not be changed: %v %v", warnings, problems)
+	}
+	old, now = valid(ns), valid(ns)
 	old.Spec.Version = deprecatedVersion
 	now.Spec.Version, now.Spec.Replicas = deprecatedVersion, ptr.To[int32](2)
 	warnings, problems := New("").Validate(t.Context(), env.Client, instance{old}, instance{now})
