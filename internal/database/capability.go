@@ -32,6 +32,8 @@ type ParameterChange struct {
 	File, Name, Old, New string
 	// Restart is true when a running server takes the new value only after a restart.
 	Restart bool
+	// Order says which members must have the new value first.
+	Order Order
 }
 
 // AsReconfigurer returns the capability if the kind has it.

@@ -24,7 +24,7 @@ import (
 )
 
 // file is the one configuration file of the kind in these tests. Its lines are name=value. A name that begins with
-// restart_ takes effect at a restart.
+// restart_ or floor_ takes effect at a restart.
 const file = "server.conf"
 
 // fakeKind is a kind of database that exists only here; it uses the API types of Pgpool, whose CRDs are at hand.
@@ -157,7 +157,7 @@ func (fakeKind) Members(pods []corev1.Pod) []database.Member {
 	members := make([]database.Member, 0, len(pods))
 	for i := range pods {
 		pod := &pods[i]
-		m := database.Member{Pod: pod}
+		m := database.Member{Pod: pod, Role: pod.Labels[naming.LabelRole]}
 		for _, c := range pod.Status.Conditions {
 			m.Ready = m.Ready || c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && pod.DeletionTimestamp == nil
 		}
@@ -224,7 +224,7 @@ func (fakeKind) Compare(_ database.Gathered, before, after map[string][]byte) []
 	for name := range names {
 		if old[name] != now[name] {
 			changes = append(changes, database.ParameterChange{
-				File: file, Name: name, Old: old[name], New: now[name], Restart: strings.HasPrefix(name, "restart_"),
+				File: file, Name: name, Old: old[name], New: now[name], Restart: takesRestart(name), Order: orderOf(name, old, now),
 			})
 		}
 	}

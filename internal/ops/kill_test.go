@@ -25,8 +25,10 @@ import (
 type scenario struct {
 	reason   string
 	replicas int
-	spec     opsv1alpha1.PgpoolOpsRequestSpec
-	phase    opsv1alpha1.OpsRequestPhase
+	// clustered: db-0 is the primary, the others follow it.
+	clustered bool
+	spec      opsv1alpha1.PgpoolOpsRequestSpec
+	phase     opsv1alpha1.OpsRequestPhase
 	// failure is the reason of the condition Failed.
 	failure string
 	// made is how many pods of each name there were in all.
@@ -112,7 +114,27 @@ func scenarios() map[string]scenario {
 			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "TimedOut", tried: true,
 			made: map[string]int{"db-0": 3, "db-1": 1}, file: "default=1\n",
 		},
+		"less": {
+			reason: "standbys follow the primary down", replicas: 2, clustered: true, spec: reconfigure("floor_a=50\n"),
+			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
+			made:  map[string]int{"db-0": 2, "db-1": 2}, file: "default=1\nfloor_a=50\n",
+		},
+		"more and less": {
+			kill: true, reason: "a standby goes before and after the primary", replicas: 2, clustered: true,
+			spec:  reconfigure("floor_a=50\nfloor_b=150\n"),
+			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
+			made:  map[string]int{"db-0": 2, "db-1": 3}, file: "default=1\nfloor_a=50\nfloor_b=150\n",
+		},
 	}
+}
+
+// world returns the world of the scenario before anything happens.
+func (sc scenario) world(t testing.TB) *world {
+	t.Helper()
+	if sc.clustered {
+		return newCluster(t, sc.replicas)
+	}
+	return newWorld(t, sc.replicas)
 }
 
 func TestOperationsEndAsTheyShould(t *testing.T) {
@@ -120,7 +142,7 @@ func TestOperationsEndAsTheyShould(t *testing.T) {
 	for name, sc := range scenarios() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, sc.replicas)
+			w := sc.world(t)
 			w.ask("op", sc.spec)
 			w.drive(w.engine(w.client), "op")
 			w.ended(sc)
@@ -184,7 +206,7 @@ func (w *world) ended(sc scenario) {
 // writesOf runs a scenario without faults and returns how many writes it takes.
 func writesOf(t *testing.T, sc scenario) int {
 	t.Helper()
-	w := newWorld(t, sc.replicas)
+	w := sc.world(t)
 	w.ask("op", sc.spec)
 	var faults testenv.Faults
 	w.drive(w.engine(faulty(t, &faults)), "op")
@@ -274,7 +296,7 @@ func atEveryWrite(t *testing.T, name string, sc scenario, run func(*testing.T, *
 		for n := range writesOf(t, sc) {
 			t.Run(fmt.Sprintf("write %d", n+1), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, sc.replicas)
+				w := sc.world(t)
 				w.ask("op", sc.spec)
 				run(t, w, n+1)
 			})
@@ -348,7 +370,7 @@ func TestTwoOperatorsAtOnceDoNothingTwice(t *testing.T) {
 	for name, sc := range scenarios() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, sc.replicas)
+			w := sc.world(t)
 			w.ask("op", sc.spec)
 			engines := []*Reconciler{w.engine(w.client), w.engine(w.client)}
 			for range 300 {

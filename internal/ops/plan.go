@@ -46,7 +46,8 @@ func planRestart(_ context.Context, s *step.Scope) (*planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := &opsv1alpha1.Plan{Members: plannedMembers(s.Members, opsv1alpha1.ActionRestart, "the request asks for it")}
+	members := step.Order(s.Members, step.PrimaryFirst(s.Members))
+	plan := &opsv1alpha1.Plan{Members: plannedMembers(members, opsv1alpha1.ActionRestart, "the request asks for it")}
 	plan.Summary = summary(plan)
 	return &planned{plan: plan, before: none, after: none}, nil
 }
@@ -152,6 +153,8 @@ func storedParts(ctx context.Context, s *step.Scope, candidate database.Instance
 func planChanges(s *step.Scope, changes []database.ParameterChange) *opsv1alpha1.Plan {
 	plan := &opsv1alpha1.Plan{}
 	mode := s.RestartMode()
+	first, twice := database.RestartOrder(changes)
+	members := step.Order(s.Members, first)
 	var restarts []string
 	for _, c := range changes {
 		action := opsv1alpha1.ActionReload
@@ -166,16 +169,19 @@ func planChanges(s *step.Scope, changes []database.ParameterChange) *opsv1alpha1
 			File: c.File, Parameter: c.Name, From: shown(c.Name, c.Old), To: shown(c.Name, c.New), Action: action,
 		})
 	}
+	if twice != "" && mode != opsv1alpha1.ReconfigureRestartFalse && len(s.Members) > 1 {
+		plan.Warnings = append(plan.Warnings, twice)
+	}
 	switch {
 	case mode == opsv1alpha1.ReconfigureRestartTrue:
-		plan.Members = plannedMembers(s.Members, opsv1alpha1.ActionRestart, "the request asks for it")
+		plan.Members = plannedMembers(members, opsv1alpha1.ActionRestart, "the request asks for it")
 	case mode == opsv1alpha1.ReconfigureRestartFalse && len(restarts) > 0:
-		plan.Members = plannedMembers(s.Members, opsv1alpha1.ActionLeavePending,
+		plan.Members = plannedMembers(members, opsv1alpha1.ActionLeavePending,
 			strings.Join(restarts, ", ")+" would need a restart, which the request forbids")
 	case len(restarts) > 0:
-		plan.Members = plannedMembers(s.Members, opsv1alpha1.ActionRestart, strings.Join(restarts, ", ")+" needs a restart")
+		plan.Members = plannedMembers(members, opsv1alpha1.ActionRestart, strings.Join(restarts, ", ")+" needs a restart")
 	case len(changes) > 0:
-		plan.Members = plannedMembers(s.Members, opsv1alpha1.ActionReload, "a reload is enough")
+		plan.Members = plannedMembers(members, opsv1alpha1.ActionReload, "a reload is enough")
 	}
 	plan.Summary = summary(plan)
 	return plan
@@ -183,7 +189,7 @@ func planChanges(s *step.Scope, changes []database.ParameterChange) *opsv1alpha1
 
 func plannedMembers(members []database.Member, action opsv1alpha1.PlannedAction, why string) []opsv1alpha1.PlannedMember {
 	planned := make([]opsv1alpha1.PlannedMember, 0, len(members))
-	for _, m := range step.Order(members) {
+	for _, m := range members {
 		planned = append(planned, opsv1alpha1.PlannedMember{Name: m.Pod.Name, Role: m.Role, Action: action, Reason: why})
 	}
 	return planned

@@ -50,16 +50,26 @@ type world struct {
 	tried int
 	// stuck pods never become ready.
 	stuck map[string]bool
+	// cluster is set if one of the members is the primary and the others follow it.
+	cluster *cluster
+	// went lists the pods that were replaced, in order.
+	went []string
 }
 
 const dbName = "db"
 
 func newWorld(t testing.TB, replicas int) *world {
 	t.Helper()
+	return makeWorld(t, replicas, nil)
+}
+
+func makeWorld(t testing.TB, replicas int, c *cluster) *world {
+	t.Helper()
 	ns := env.Namespace(t)
 	w := &world{
 		t: t, ns: ns, client: env.Client, kubelet: env.Kubelet(ns), clock: time.Now().Truncate(time.Second),
 		made: map[string]int{}, booted: map[types.UID]string{}, inForce: map[types.UID]string{}, stuck: map[string]bool{},
+		cluster: c,
 	}
 	pool := &kubedbv1alpha2.Pgpool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: dbName},
@@ -273,6 +283,7 @@ func (w *world) tick() bool {
 		if pod := pods[name]; pod.DeletionTimestamp != nil {
 			w.kubelet.Finish(w.t, name)
 			delete(pods, name)
+			w.went = append(w.went, name)
 			changed = true
 		}
 	}
@@ -293,7 +304,7 @@ func (w *world) tick() bool {
 	for _, name := range slices.Sorted(maps.Keys(pods)) {
 		changed = w.agent(pods[name], data) || changed
 	}
-	return changed
+	return w.cluster.replay(w, pods) || changed
 }
 
 func (w *world) makePod(name string, set *petsetv1.PetSet) corev1.Pod {
@@ -302,9 +313,10 @@ func (w *world) makePod(name string, set *petsetv1.PetSet) corev1.Pod {
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: name, Labels: set.Spec.Template.Labels},
 		Spec:       *set.Spec.Template.Spec.DeepCopy(),
 	}
+	w.cluster.label(&pod)
 	w.must(w.client.Create(w.ctx(), &pod))
 	w.made[name]++
-	w.booted[pod.UID] = string(w.secret().Data[file])
+	w.booted[pod.UID] = w.cluster.boot(w, name, string(w.secret().Data[file]))
 	w.kubelet.Run(w.t, name)
 	return pod
 }
@@ -338,6 +350,7 @@ func (w *world) agent(pod corev1.Pod, data map[string][]byte) bool {
 		w.inForce[pod.UID] = hash
 		say.ConfigHash = hash
 		say.PendingRestart = pending(booted, lines(data[file]))
+		w.cluster.say(pod.Name, lines(data[file]), &say)
 	}
 	return w.report(pod, say)
 }
@@ -345,12 +358,12 @@ func (w *world) agent(pod corev1.Pod, data map[string][]byte) bool {
 func pending(booted, now map[string]string) []string {
 	var names []string
 	for name := range now {
-		if strings.HasPrefix(name, "restart_") && booted[name] != now[name] {
+		if takesRestart(name) && booted[name] != now[name] {
 			names = append(names, name)
 		}
 	}
 	for name := range booted {
-		if _, still := now[name]; strings.HasPrefix(name, "restart_") && !still {
+		if _, still := now[name]; takesRestart(name) && !still {
 			names = append(names, name)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/matriarchdb/matriarch/internal/agent/report"
@@ -187,11 +188,31 @@ func (a *Applier) bringUntried(ctx context.Context, set Set) error {
 	return nil
 }
 
+// Review reports the order of restarts anew, which may change without a change of the files.
+func (a *Applier) Review() {
+	clustered, inCluster := a.server.(Clustered)
+	was := a.report.Current()
+	if !inCluster {
+		return
+	}
+	after, before := clustered.RestartOrder(was.PendingRestart)
+	if slices.Equal(after, was.AfterPrimary) && slices.Equal(before, was.BeforePrimary) {
+		return
+	}
+	a.report.Update(func(r *report.Report) { r.AfterPrimary, r.BeforePrimary = after, before })
+}
+
 // accept records and reports, in one step, what is in force and, if something else was wanted, why not that.
 func (a *Applier) accept(set Set, pending []string, rejected *report.Rejection) {
 	a.inForce = set
 	if a.refused == set.Config.Hash() {
 		a.refused = ""
+	}
+	clustered, inCluster := a.server.(Clustered)
+	if inCluster {
+		pending = append(slices.Clone(pending), clustered.Held()...)
+		slices.Sort(pending)
+		pending = slices.Compact(pending)
 	}
 	if err := a.store.Save(set); err != nil {
 		slog.Warn("cannot keep the files in force for a start without the API server", "error", err)
@@ -200,6 +221,9 @@ func (a *Applier) accept(set Set, pending []string, rejected *report.Rejection) 
 		r.ConfigHash = set.Config.Hash()
 		r.CredentialsHash = set.Credentials.Hash()
 		r.PendingRestart = pending
+		if inCluster {
+			r.AfterPrimary, r.BeforePrimary = clustered.RestartOrder(pending)
+		}
 		if rejected != nil || r.Rejected != nil && r.Rejected.ConfigHash == r.ConfigHash {
 			r.Rejected = rejected
 		}

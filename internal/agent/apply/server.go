@@ -27,6 +27,18 @@ type Server interface {
 	Reload(ctx context.Context, set Set) (pending []string, err error)
 }
 
+// Clustered is a Server that is a member of a cluster, in which some parameters take force in an order. Both methods are
+// about the files written last.
+type Clustered interface {
+	Server
+	// Held names, sorted, the parameters that the server was started without the files' value of, because another
+	// member must take that first. They wait for another restart.
+	Held() []string
+	// RestartOrder names those of the pending parameters that must wait for the primary, and those that the primary
+	// must wait for.
+	RestartOrder(pending []string) (afterPrimary, beforePrimary []string)
+}
+
 // Refusal is the error of Vet, Try, Reload and of a start when the server (or, for names it ignores silently, the
 // catalog) refuses the files, as opposed to a failure that has nothing to do with them.
 type Refusal struct {

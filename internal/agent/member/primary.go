@@ -129,6 +129,9 @@ func (m *Member) serve(stop context.Context, lost <-chan error, duties func(cont
 			m.Health.SetReady(true, "")
 			slog.Info("the server serves", "version", m.Server.Version)
 		}
+		if err == nil && len(m.Report.Current().AfterPrimary) > 0 {
+			retry.Reset(time.Second) // nothing wakes us when the primary's new settings have been replayed
+		}
 	}
 }
 

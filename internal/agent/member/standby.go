@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/matriarchdb/matriarch/internal/agent/pg"
+	"github.com/matriarchdb/matriarch/internal/agent/report"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
@@ -85,7 +86,8 @@ func (m *Member) followFrom(stop context.Context, from origin, gone <-chan error
 	}
 	m.Label(m.followerRole())
 
-	watch := &streamWatch{server: m.Server, from: func() pg.Upstream { return m.origin().at }}
+	watch := &streamWatch{server: m.Server, from: func() pg.Upstream { return m.origin().at }, tell: m.tellStreaming}
+	defer m.tellStreaming(false)
 	m.Probes.SetCheck(watch.ready)
 	defer m.Probes.SetCheck(nil)
 	lost := make(chan error, 2)
@@ -124,14 +126,25 @@ func (m *Member) followerRole() string {
 	return naming.RoleStandby
 }
 
+// tellStreaming reports whether WAL comes in.
+func (m *Member) tellStreaming(streaming bool) {
+	if m.Report.Current().Streaming != streaming {
+		m.Report.Update(func(r *report.Report) { r.Streaming = streaming })
+	}
+}
+
 // standbyDuties is what a standby does when something changed. A new password matters from the next connection on, a
-// new address at once.
-func (m *Member) standbyDuties(context.Context, pg.Admin) error {
+// new address at once. What has been replayed of the primary's settings decides which restart comes first.
+func (m *Member) standbyDuties(ctx context.Context, _ pg.Admin) error {
 	m.slots.look()
 	from := m.origin()
 	if err := m.Server.WritePassfile(from.as); err != nil {
 		return err
 	}
+	if err := m.Server.ReadFloor(ctx); err != nil {
+		return err
+	}
+	m.Applier.Review()
 	return m.Server.Repoint(m.conninfo(from))
 }
 

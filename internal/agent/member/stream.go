@@ -14,6 +14,7 @@ import (
 type streamWatch struct {
 	server *pg.Server
 	from   func() pg.Upstream
+	tell   func(streaming bool)
 
 	mu   sync.Mutex
 	last time.Time // when it was last seen to stream; zero for never
@@ -41,6 +42,7 @@ func (w *streamWatch) ready(ctx context.Context) error {
 	}
 	last := w.last
 	w.mu.Unlock()
+	w.tell(streaming)
 	if time.Since(last) < streamPatience {
 		return nil
 	}

@@ -19,6 +19,9 @@ const reloadTimeout = 10 * time.Second
 
 // Reload sends SIGHUP and asks the server: which lines it could not apply, and which parameters wait for a restart.
 func (s *Server) Reload(ctx context.Context, _ apply.Set) ([]string, error) {
+	if err := s.ReadFloor(ctx); err != nil {
+		return nil, err
+	}
 	if s.status() != "ready" {
 		return s.reloadUnasked()
 	}

@@ -49,6 +49,8 @@ type Server struct {
 	losses    atomic.Int64
 	lossWords atomic.Pointer[string]
 	slotted   atomic.Pointer[[]string] // the members with slots, of the configuration written last
+	floor     floor                    // see floor.go
+	held      map[string]int64         // what the process was started with instead of the files' value
 	private   string                   // socket folder of a server that nobody else shall reach; empty for the configured one
 }
 
@@ -152,6 +154,9 @@ func (s *Server) writeOwn() error {
 	if s.own.Slotted && slices.Contains(s.SlotMembers(), s.own.Name) {
 		own.Set("primary_slot_name", SlotName(s.own.Name))
 	}
+	for _, name := range s.Held() {
+		own.Set(name, strconv.FormatInt(s.held[name], 10))
+	}
 	text, err := pgconf.Print(pgconf.PostgreSQL, own)
 	if err != nil {
 		return fmt.Errorf("write this member's own settings: %w", err)
@@ -177,7 +182,12 @@ func (s *Server) SlotMembers() []string {
 // Start starts the server with the files in place and returns once it is up: as a primary, when it accepts sessions;
 // as a hot standby, when it is consistent and accepts them; as a warm one, when it has started recovery. Crash
 // recovery may take long; only ctx bounds it.
-func (s *Server) Start(ctx context.Context) error { return s.start(ctx, "") }
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.hold(ctx); err != nil {
+		return err
+	}
+	return s.start(ctx, "")
+}
 
 // StartPrivate is Start for a server that only this agent reaches: no TCP, and its socket in a private folder.
 func (s *Server) StartPrivate(ctx context.Context) error { return s.start(ctx, s.opts.Scratch) }

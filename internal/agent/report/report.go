@@ -26,6 +26,13 @@ type Report struct {
 	CredentialsHash string `json:"credentialsHash,omitempty"`
 	// PendingRestart names, sorted, the parameters whose value on disk the running server takes only after a restart.
 	PendingRestart []string `json:"pendingRestart,omitempty"`
+	// AfterPrimary names those of PendingRestart that a restart of this standby would not take into force yet: the
+	// primary has more of it, as far as this standby has replayed, and a standby must not have less.
+	AfterPrimary []string `json:"afterPrimary,omitempty"`
+	// BeforePrimary names those of PendingRestart that must be in force in this standby before the primary has them.
+	BeforePrimary []string `json:"beforePrimary,omitempty"`
+	// Streaming tells that this standby receives WAL from its primary; false in a primary and in poolers.
+	Streaming bool `json:"streaming,omitempty"`
 	// Rejected is set while the newest configuration is refused; the former one is then still in force.
 	Rejected *Rejection `json:"rejected,omitempty"`
 	// ServerVersion is what the running server says of itself, such as 15.18 or 4.3.5.

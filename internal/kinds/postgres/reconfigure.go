@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/utils/ptr"
+
 	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	"github.com/matriarchdb/matriarch/internal/conf"
@@ -94,12 +96,30 @@ func (Kind) Compare(from database.Gathered, before, after map[string][]byte) []d
 	for _, c := range layer.Diff(old, new, know) {
 		out = append(out, database.ParameterChange{
 			File: naming.PostgresConf, Name: c.Name, Old: text(c.Old), New: text(c.New), Restart: c.Verdict == layer.Restart,
+			Order: order(know, c),
 		})
 	}
 	if string(before[naming.PostgresHBA]) != string(after[naming.PostgresHBA]) {
 		out = append(out, database.ParameterChange{File: naming.PostgresHBA, Name: naming.PostgresHBA})
 	}
 	return out
+}
+
+// order says who has to have the new value first: a hot standby must not have less of some resources than its primary
+// (the manual's "Administrator's Overview" of hot standby).
+func order(know *catalog.Catalog, c layer.Change) database.Order {
+	if !catalog.HotStandbyFloor(c.Name) {
+		return database.AnyOrder
+	}
+	count := func(value *string) int64 {
+		otherwise, _ := know.Default(c.Name)
+		n, _ := pgconf.ParseInt(ptr.Deref(value, otherwise), "") // both were checked against the catalog
+		return n
+	}
+	if count(c.New) < count(c.Old) {
+		return database.PrimaryFirst
+	}
+	return database.StandbysFirst
 }
 
 // wholeFiles reports files that differ and cannot be read line by line: a restart is the safe assumption.

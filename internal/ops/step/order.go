@@ -71,11 +71,13 @@ func Next(targets []opsv1alpha1.Target, pods []Pod) Decision {
 }
 
 // Order puts members into the order in which they are restarted: first those that do not serve anyway, then read replicas,
-// then standbys and equals, a primary last.
-func Order(members []database.Member) []database.Member {
+// then standbys and equals, a primary last, or before all others.
+func Order(members []database.Member, primaryFirst bool) []database.Member {
 	ordered := slices.Clone(members)
 	rank := func(m database.Member) int {
 		switch {
+		case primaryFirst && m.Role == naming.RolePrimary:
+			return -1
 		case !m.Ready:
 			return 0
 		case m.Role == naming.RoleReadReplica:
@@ -89,6 +91,21 @@ func Order(members []database.Member) []database.Member {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.PetSet, b.PetSet), cmp.Compare(a.Ordinal, b.Ordinal))
 	})
 	return ordered
+}
+
+// PrimaryFirst tells from what the members report whether the primary has to be restarted before the standbys: what
+// waits for a restart is less than what standbys need while the primary still has more. If standbys also wait for
+// something that they must have before the primary, the primary stays last, and they are restarted once more after it.
+func PrimaryFirst(members []database.Member) bool {
+	after := false
+	for _, m := range members {
+		r := reported(m)
+		if len(r.BeforePrimary) > 0 {
+			return false
+		}
+		after = after || len(r.AfterPrimary) > 0
+	}
+	return after
 }
 
 // targetsOf records members as targets, in their order.

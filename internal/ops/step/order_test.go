@@ -165,6 +165,7 @@ func TestOrderPutsTheSickFirstAndThePrimaryLast(t *testing.T) {
 	}
 	cases := map[string]struct {
 		members []database.Member
+		first   bool
 		want    string
 	}{
 		"equals by ordinal": {
@@ -188,6 +189,12 @@ func TestOrderPutsTheSickFirstAndThePrimaryLast(t *testing.T) {
 			},
 			want: "7 1 0",
 		},
+		"the primary first": {
+			members: []database.Member{
+				member(0, naming.RolePrimary, true), member(1, naming.RoleStandby, true), member(2, naming.RoleStandby, false),
+			},
+			first: true, want: "0 2 1",
+		},
 		"a primary that does not serve, too": {
 			members: []database.Member{member(0, naming.RoleStandby, true), member(1, naming.RolePrimary, false)}, want: "1 0",
 		},
@@ -196,7 +203,7 @@ func TestOrderPutsTheSickFirstAndThePrimaryLast(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var got []string
-			for _, m := range Order(tc.members) {
+			for _, m := range Order(tc.members, tc.first) {
 				got = append(got, m.Pod.Name)
 			}
 			if strings.Join(got, " ") != tc.want {

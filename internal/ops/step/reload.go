@@ -79,7 +79,7 @@ func (s *Scope) chooseRestarts() Move {
 			}
 		}
 	}
-	chosen := targetsOf(Order(targets))
+	chosen := targetsOf(Order(targets, PrimaryFirst(s.Members)))
 	return Move{Kind: Done, Record: func(status *opsv1alpha1.OpsRequestStatus) {
 		status.Journal.Targets = chosen
 		recordReloaded(reloaded - len(chosen))(status)

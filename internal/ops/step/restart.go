@@ -3,19 +3,24 @@ package step
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
 // RestartPods replaces pods one after the other. It is the one rolling restart of all operations.
 //
 //   - Precondition: the targets are recorded, or All is set. Whatever the successors are to start with is already
 //     written.
-//   - Effect: each target is evicted, once, by the UID recorded before; the next one only when its successor is ready and
-//     reports the configuration of the operation.
+//   - Effect: each target is evicted, once, by the UID recorded before; the next one only when its successor is ready,
+//     reports the configuration of the operation and, if it is a standby, receives WAL. A standby that waits for the
+//     primary to have less of something is not evicted before it has replayed that; one that could not wait, because
+//     it had to have something else before the primary, becomes a target once more.
 //   - Writes: evictions (the agent drains its server while the pod terminates). In status: the targets, before the first
 //     eviction, and conditions per pod.
 //   - Twice: a pod that was replaced has another UID than its target, and Next never evicts such a pod. An eviction that
@@ -43,8 +48,15 @@ func (r RestartPods) Next(_ context.Context, s *Scope) Move {
 	if words, refused := s.refusedBy(s.concerned()); refused {
 		return fail(ReasonRejected, words)
 	}
+	if names := s.tooEarly(targets, d); len(names) > 0 {
+		d.Action = AwaitBack
+		move.Text = fmt.Sprintf("pod %s to replay the primary's new %s", targets[d.Target].Name, strings.Join(names, ", "))
+	}
 	switch d.Action {
 	case Finished:
+		if again := s.onceMore(targets, r.All); len(again) > 0 {
+			return chooseAgain(again)
+		}
 		move.Kind = Done
 	case Evict:
 		move.Kind, move.On = Act, targets[d.Target].Name
@@ -60,12 +72,65 @@ func chooseAll(s *Scope) Move {
 	if len(s.Members) == 0 {
 		return done()
 	}
-	targets := targetsOf(Order(s.Members))
+	targets := targetsOf(Order(s.Members, PrimaryFirst(s.Members)))
 	return Move{
 		Kind: Act, Text: fmt.Sprintf("restart of %d pods", len(targets)), On: targets[0].Name,
 		Record: func(status *opsv1alpha1.OpsRequestStatus) { status.Journal.Targets = targets },
 		Do:     func(context.Context) error { return nil }, // the record is all there is to do
 	}
+}
+
+// tooEarly names the parameters for which a standby that is next must wait for the primary's restart, if that is not to
+// come after its own.
+func (s *Scope) tooEarly(targets []opsv1alpha1.Target, d Decision) []string {
+	if d.Action != Evict {
+		return nil
+	}
+	var names []string
+	for _, m := range s.Members {
+		switch {
+		case m.Pod.Name == targets[d.Target].Name:
+			names = reported(m).AfterPrimary
+		case m.Role == naming.RolePrimary && named(targets[d.Target:], m.Pod.Name):
+			return nil
+		}
+	}
+	return names
+}
+
+// onceMore returns the standbys that were restarted once and still wait for a restart.
+func (s *Scope) onceMore(targets []opsv1alpha1.Target, all bool) []database.Member {
+	pending := s.pendingRestart()
+	var again []database.Member
+	for _, m := range s.Members {
+		times := 0
+		for _, t := range targets {
+			if t.Name == m.Pod.Name {
+				times++
+			}
+		}
+		waits := len(pending[m.Pod.Name]) > 0 || all && len(reported(m).PendingRestart) > 0
+		if times == 1 && waits && m.Role != "" && m.Role != naming.RolePrimary {
+			again = append(again, m)
+		}
+	}
+	return again
+}
+
+// chooseAgain adds members to the targets.
+func chooseAgain(members []database.Member) Move {
+	targets := targetsOf(members)
+	return Move{
+		Kind: Act, Text: fmt.Sprintf("second restart of %d standbys", len(targets)), On: targets[0].Name,
+		Record: func(status *opsv1alpha1.OpsRequestStatus) {
+			status.Journal.Targets = append(status.Journal.Targets, targets...)
+		},
+		Do: func(context.Context) error { return nil }, // the record is all there is to do
+	}
+}
+
+func named(targets []opsv1alpha1.Target, pod string) bool {
+	return slices.ContainsFunc(targets, func(t opsv1alpha1.Target) bool { return t.Name == pod })
 }
 
 // forward returns the recorded targets of the operation itself.
@@ -118,6 +183,8 @@ func (s *Scope) lacking(m database.Member, want state) string {
 		return "not ready yet"
 	case r.ConfigHash == "":
 		return "its agent has not reported yet"
+	case (m.Role == naming.RoleStandby || m.Role == naming.RoleReadReplica) && !r.Streaming:
+		return "does not receive WAL from its primary yet"
 	case hash != "" && !r.Accepted(hash):
 		return "its agent has not yet taken the newest configuration"
 	case want.image != "" && s.imageOf(m) != want.image:
