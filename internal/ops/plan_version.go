@@ -81,7 +81,7 @@ func planVersion(s *step.Scope, version string, changes []database.ParameterChan
 			File: c.File, Parameter: c.Name, From: shown(c.Name, c.Old), To: shown(c.Name, c.New), Action: opsv1alpha1.ActionRestart,
 		})
 	}
-	plan.Members = plannedMembers(s.Members, opsv1alpha1.ActionRestart, "to run version "+version)
+	plan.Members = plannedMembers(step.Order(s.Members, step.PrimaryFirst(s.Members)), opsv1alpha1.ActionRestart, "to run version "+version)
 	plan.Summary = fmt.Sprintf("version %s becomes %s; %s", s.Database.Spec().Version, version, summary(plan))
 	return plan
 }
