@@ -67,6 +67,9 @@ func (w requestWebhook) validate(ctx context.Context, req admission.Request) adm
 	} else if err != nil {
 		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("read %s %s: %w", w.kind.Info().Kind, key, err))
 	}
+	if problem := idle(instance); problem != nil {
+		return w.refuse(req, problem)
+	}
 	problem, warnings := w.check(ctx, instance, request)
 	if problem != nil {
 		return w.refuse(req, problem).WithWarnings(warnings...)
@@ -111,6 +114,18 @@ func (w requestWebhook) check(ctx context.Context, in database.Instance, request
 		return w.unsupported(operation), nil
 	}
 	return w.checkReconfigure(ctx, in, reconfigure)
+}
+
+// idle refuses a request for a database that does not run and is not about to.
+func idle(in database.Instance) *field.Error {
+	at := field.NewPath("spec", "databaseRef")
+	switch {
+	case in.Object().GetDeletionTimestamp() != nil:
+		return field.Forbidden(at, database.NameOf(in)+" is being deleted")
+	case in.Spec().Halted:
+		return field.Forbidden(at, database.NameOf(in)+" is halted; set spec.halted to false first")
+	}
+	return nil
 }
 
 // unsupported refuses a type of operation that the kind does not have.
@@ -166,7 +181,7 @@ func (w requestWebhook) checkReconfigure(
 	if err != nil {
 		return unreadable(section, request, err)
 	}
-	return judged(section, request.GetName(), problems)
+	return judged(section, request.GetName(), problems.Asked())
 }
 
 // problems reads what the candidate depends on and says what is wrong with its configuration.

@@ -126,14 +126,20 @@ func TestASettingWithoutEffectGivesAWarning(t *testing.T) {
 	t.Parallel()
 	ns := namespace(t)
 	pool(t, ns)
-	for name, manifest := range map[string]string{
-		"database": accepted["Pgpool"] + "  configuration: {inline: {pgpool.conf: \"port = 5433\"}}\n",
-		"request":  request("Reconfigure", `configuration: {applyConfig: {pgpool.conf: "port = 5433"}}`),
-	} {
-		if said := warningsOf(t, object(t, ns, manifest)); !strings.Contains(said, "no effect") || !strings.Contains(said, "port") {
-			t.Errorf("%s: warned %q", name, said)
-		}
+	manifest := accepted["Pgpool"] + "  configuration: {inline: {pgpool.conf: \"port = 5433\"}}\n"
+	if said := warningsOf(t, object(t, ns, manifest)); !strings.Contains(said, "no effect") || !strings.Contains(said, "port") {
+		t.Errorf("warned %q", said)
 	}
+	asked := request("Reconfigure", `configuration: {applyConfig: {pgpool.conf: "port = 5433"}}`)
+	refuses(t, env.Client.Create(t.Context(), object(t, ns, asked)), `port = "5433": has no effect, because it belongs to the operator`)
+}
+
+func TestARequestForAHaltedDatabaseIsRefused(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	create(t, ns, accepted["Postgres"]+"  halted: true\nmetadata: {name: pp}\n")
+	asked := strings.Replace(request("Restart", ""), "PgpoolOpsRequest", "PostgresOpsRequest", 1)
+	refuses(t, env.Client.Create(t.Context(), object(t, ns, asked)), ns+"/pp is halted; set spec.halted to false first")
 }
 
 // warnings collects what the API server says beside its answer.

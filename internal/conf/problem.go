@@ -2,6 +2,7 @@ package conf
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -22,6 +23,8 @@ type Problem struct {
 	Message string
 	// Warning marks what is accepted all the same.
 	Warning bool
+	// Owned marks a setting that gives way to the operator's.
+	Owned bool
 }
 
 // String reads like `line 3: work_mem = "4XB": …`, leaving out what is unknown.
@@ -67,6 +70,17 @@ func (ps Problems) Err() error {
 
 // Warnings returns the findings that do not forbid it.
 func (ps Problems) Warnings() Problems { return ps.which(true) }
+
+// Asked returns the findings about what a request asks for: there a setting that gives way to the operator's is an error.
+// In a database's own specification it is a warning, so that a manifest that carries one works all the same; but what a
+// request asks for has to happen.
+func (ps Problems) Asked() Problems {
+	asked := slices.Clone(ps)
+	for i := range asked {
+		asked[i].Warning = asked[i].Warning && !asked[i].Owned
+	}
+	return asked
+}
 
 func (ps Problems) which(warning bool) Problems {
 	var chosen Problems

@@ -2,10 +2,23 @@ package conf_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/matriarchdb/matriarch/internal/conf"
 )
+
+func TestWhatARequestAsksForMustNotGiveWay(t *testing.T) {
+	t.Parallel()
+	found := conf.Problems{{Name: "port", Warning: true, Owned: true}, {Name: "my.ext", Warning: true}}
+	if found.Err() != nil {
+		t.Error("in a specification it is no error")
+	}
+	asked := found.Asked()
+	if err := asked.Err(); err == nil || !strings.Contains(err.Error(), "port") || len(asked.Warnings()) != 1 {
+		t.Errorf("got %v", asked)
+	}
+}
 
 func TestAProblemSaysWhereAndWhat(t *testing.T) {
 	t.Parallel()

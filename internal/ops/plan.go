@@ -79,13 +79,14 @@ func planReconfigure(ctx context.Context, s *step.Scope) (*planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Check(rendered.Gathered).Err(); err != nil {
+	found := r.Check(rendered.Gathered).Asked()
+	if err := found.Err(); err != nil {
 		return nil, &step.Refusal{Err: err}
 	}
 	p.formerHash, p.hash = report.HashFiles(live.Data), rendered.Hash
 	changes := r.Compare(rendered.Gathered, step.Present(live.Data), step.Present(rendered.Desired.Config.Data))
 	p.plan = planChanges(s, changes)
-	for _, warning := range r.Check(rendered.Gathered).Warnings() {
+	for _, warning := range found.Warnings() {
 		p.plan.Warnings = append(p.plan.Warnings, warning.String())
 	}
 	return p, p.settle(s)
@@ -99,6 +100,9 @@ func (p *planned) settle(s *step.Scope) error {
 	}
 	if same && p.formerHash == p.hash && s.RestartMode() != opsv1alpha1.ReconfigureRestartTrue {
 		p.ends = "nothing to do: the database already has this configuration"
+		if waiting := s.Waiting(); waiting != "" {
+			p.ends += "; " + waiting
+		}
 	}
 	return nil
 }

@@ -44,13 +44,13 @@ func TestParseReadsSectionsAsPgBouncerDoes(t *testing.T) {
 		"bob-1.x = pool_mode=statement",
 		"[peers] 1 = host=a",
 		"[pgbouncer]",
-		"listen_port = 6433",
+		"listen_addr = *",
 	}, "\n"))
 	for section, want := range map[string][]conf.Setting{
 		ini.Databases: {{Name: "app", Value: "host=db port=5432 password='x ; y'", Line: 4}, {Name: "*", Value: "host=fallback", Line: 5}},
 		ini.PgBouncer: {
 			{Name: "pool_mode", Value: "session ; no comment, part of the value", Line: 7},
-			{Name: "listen_port", Value: "6433", Line: 14}, {Name: "auth_query", Line: 9},
+			{Name: "listen_port", Value: "6432", Line: 8}, {Name: "auth_query", Line: 9}, {Name: "listen_addr", Value: "*", Line: 14},
 		},
 		ini.Users: {{Name: "bob-1.x", Value: "pool_mode=statement", Line: 11}},
 		ini.Peers: {{Name: "1", Value: "host=a", Line: 12}},
@@ -206,4 +206,12 @@ func FuzzAcceptedFilesArePrintedAndReadBack(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAKeyThatIsSetTwiceIsRefusedWithBothLines(t *testing.T) {
+	t.Parallel()
+	_, err := ini.Parse("[pgbouncer]\npool_mode = session\n[users]\npool_mode = pool_mode=session\n[pgbouncer]\npool_mode = statement\n")
+	if err == nil || !strings.Contains(err.Error(), "line 6") || !strings.Contains(err.Error(), "pool_mode is set twice, here and in line 2") {
+		t.Errorf("got %v", err)
+	}
 }

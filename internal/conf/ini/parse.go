@@ -78,6 +78,9 @@ func (p *parser) setting(text string) {
 		p.fail(text, fmt.Sprintf("a name cannot contain %q: allowed are letters, digits and _ . - *", firstRune(rest)))
 	case name == "" || !strings.HasPrefix(rest, "="):
 		p.fail(text, "expected: name = value")
+	case p.section != "" && p.file.Section(p.section).Has(name):
+		first, _ := p.file.Section(p.section).Lookup(name)
+		p.fail(text, fmt.Sprintf("%s is set twice, here and in line %d; remove one of them", name, first.Line))
 	case p.section != "":
 		p.file.Section(p.section).Add(conf.Setting{Name: name, Value: strings.Trim(rest[1:], blank), Line: p.line})
 	}

@@ -43,6 +43,18 @@ type Override struct {
 	InForce string
 }
 
+// Owned tells of the user's settings that give way to the operator's.
+func Owned(overrides []Override) conf.Problems {
+	var problems conf.Problems
+	for _, o := range overrides {
+		problems = append(problems, conf.Problem{
+			Line: o.User.Line, Name: o.User.Name, Value: o.User.Value, Warning: true, Owned: true,
+			Message: "has no effect, because it belongs to the operator: in force is " + o.InForce,
+		})
+	}
+	return problems
+}
+
 // Effective is the result of merging layers.
 type Effective struct {
 	in       Layers

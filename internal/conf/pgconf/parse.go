@@ -8,8 +8,9 @@ import (
 	"github.com/matriarchdb/matriarch/internal/conf"
 )
 
-// Parse reads a whole file. Comments are dropped; of a name that is set more
-// than once the last value counts, in the place of the first. Directives that
+// Parse reads a whole file. Comments are dropped; a name that is set more
+// than once is refused: the servers take the last value in silence, and who wrote
+// the text hardly meant both. Directives that
 // read other files (include, include_if_exists, include_dir) are refused: what
 // they would read is neither validated nor the user's to choose.
 //
@@ -25,6 +26,11 @@ func Parse(d Dialect, text string) (*conf.Settings, error) {
 			problems = append(problems, conf.Problem{Line: i + 1, Text: strings.TrimSpace(line), Message: message})
 		case ok:
 			one.Line = i + 1
+			if first, twice := settings.Lookup(one.Name); twice {
+				problems = append(problems, conf.Problem{Line: one.Line, Name: one.Name, Value: one.Value,
+					Message: fmt.Sprintf("is set twice, here and in line %d; remove one of them", first.Line)})
+				continue
+			}
 			settings.Add(one)
 		}
 	}

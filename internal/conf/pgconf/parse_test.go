@@ -36,10 +36,9 @@ func TestParseReadsWhatBothServersRead(t *testing.T) {
 		"mode = 0xFF",
 		"period = 10min",
 		"été = ü",
-		"port = 5433",
 	}, "\n")
 	want := []conf.Setting{
-		{Name: "port", Value: "5433", Line: 13},
+		{Name: "port", Value: "5432", Line: 2},
 		{Name: "log_connections", Value: "on", Line: 3},
 		{Name: "listen_addresses", Value: "*, # ::1", Line: 4},
 		{Name: "threshold", Value: "-1.5e3", Line: 6},
@@ -176,5 +175,16 @@ func TestParsingNothingGivesNothing(t *testing.T) {
 		if got, err := pgconf.Parse(pgconf.PostgreSQL, text); err != nil || got.Len() != 0 {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
+	}
+}
+
+func TestAParameterThatIsSetTwiceIsRefusedWithBothLines(t *testing.T) {
+	t.Parallel()
+	_, err := pgconf.Parse(pgconf.PostgreSQL, "work_mem = 1MB\n\nWORK_MEM = 2MB\n")
+	if err == nil || !strings.Contains(err.Error(), `line 3: WORK_MEM = "2MB": is set twice, here and in line 1`) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := pgconf.Parse(pgconf.Pgpool, "port = 1\nPort = 2\n"); err != nil {
+		t.Errorf("to Pgpool-II these are two names: %v", err)
 	}
 }

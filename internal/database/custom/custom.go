@@ -20,6 +20,18 @@ import (
 // Text is one configuration file of the user's as it stands in both places. Inline is the stronger one.
 type Text struct{ Secret, Inline string }
 
+// textLimit bounds what a user may configure, in bytes. The configuration Secret holds it twice, as it was written and
+// merged into the server's file, and once more each as it was before; Kubernetes takes a Secret of 1 MiB at most.
+const textLimit = 192 << 10
+
+// Fits tells what is wrong with the size of the texts.
+func (t Text) Fits(file string) error {
+	if size := len(t.Secret) + len(t.Inline); size > textLimit {
+		return fmt.Errorf("%s has %d KiB in the Secret and inline together; at most %d KiB can be used", file, size>>10, textLimit>>10)
+	}
+	return nil
+}
+
 // Missing is the error of Read for a Secret that does not exist or lacks the file. It wraps a *database.Waiting: the
 // former configuration stays in force until the Secret is as it should be.
 type Missing struct{ waiting *database.Waiting }

@@ -109,6 +109,9 @@ func databaseLine(up Upstream) (string, error) {
 
 // userFile parses and checks what the user wrote.
 func userFile(in ConfigInput, know *catalog.Catalog) (*ini.File, error) {
+	if err := in.Custom.Fits(ConfFile); err != nil {
+		return nil, err
+	}
 	secret, err := ini.Parse(in.Custom.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("read %s of the configuration Secret: %w", ConfFile, err)

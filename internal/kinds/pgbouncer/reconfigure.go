@@ -82,13 +82,7 @@ func (operations) Check(from database.Gathered) conf.Problems {
 		}
 		return conf.Problems{{Message: err.Error()}}
 	}
-	var warnings conf.Problems
-	for _, o := range rendered.Overridden {
-		warnings = append(warnings, conf.Problem{
-			Name: o.User.Name, Value: o.User.Value, Warning: true, Message: "has no effect; in force is " + o.InForce,
-		})
-	}
-	return warnings
+	return layer.Owned(rendered.Overridden)
 }
 
 // Compare says what it costs to go from one set of final files to another. Entries of the sections beside [pgbouncer]

@@ -100,6 +100,9 @@ func printFiles(effective *conf.Settings, mode sharedv1.ClientAuthMode) (map[str
 
 // userSettings parses and checks what the user wrote.
 func userSettings(in ConfigInput, know *catalog.Catalog) (*conf.Settings, error) {
+	if err := in.Custom.Fits(ConfFile); err != nil {
+		return nil, err
+	}
 	secret, err := pgconf.Parse(pgconf.Pgpool, in.Custom.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("read %s of the configuration Secret: %w", ConfFile, err)

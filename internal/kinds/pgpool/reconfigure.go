@@ -147,13 +147,7 @@ func (operations) Check(from database.Gathered) conf.Problems {
 		problems = append(problems, conf.Problem{Name: "groupName", Value: group, Message: fmt.Sprintf(
 			"Postgres %s/%s has no such group of read replicas; add it there first, or list the group in `backend.delete`", g.Server.Namespace, g.Server.Name)})
 	}
-	for _, o := range rendered.Overridden {
-		problems = append(problems, conf.Problem{
-			Name: o.User.Name, Value: o.User.Value, Warning: true,
-			Message: "has no effect; in force is " + o.InForce,
-		})
-	}
-	return problems
+	return append(problems, layer.Owned(rendered.Overridden)...)
 }
 
 // Compare says what it costs to go from one set of final files to another.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/matriarchdb/matriarch/internal/conf"
+	"github.com/matriarchdb/matriarch/internal/conf/pgconf"
 	"github.com/matriarchdb/matriarch/internal/database"
 )
 
@@ -38,6 +39,10 @@ func combinations(in ConfigInput, s *conf.Settings) conf.Problems {
 	}
 	if is(s, "wal_level", "minimal") {
 		find("wal_level", "standbys and archiving need at least replica")
+	}
+	if buffers, ok := bytesOf(s, "shared_buffers"); ok && in.MemoryLimit > 0 && buffers >= in.MemoryLimit {
+		find("shared_buffers", fmt.Sprintf("the server's container has only %s of memory (its limit); the server would not start",
+			kilobytes(in.MemoryLimit/kiB)))
 	}
 	if n, ok := number(s, "max_wal_senders"); ok && n < int(in.followers()) {
 		find("max_wal_senders", fmt.Sprintf("%d members need at least %d", in.followers(), in.followers()))
@@ -79,6 +84,17 @@ func podNames(g database.Group) []string {
 func is(s *conf.Settings, name, value string) bool {
 	have, found := s.Get(name)
 	return found && have == value
+}
+
+// bytesOf reads a size that is counted in pages of 8 kB.
+func bytesOf(s *conf.Settings, name string) (int64, bool) {
+	text, found := s.Get(name)
+	if !found {
+		return 0, false
+	}
+	const page = "8kB"
+	n, err := pgconf.ParseInt(text, page)
+	return n * 8 * kiB, err == nil
 }
 
 func number(s *conf.Settings, name string) (int, bool) {

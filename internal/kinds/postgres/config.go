@@ -16,6 +16,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/conf/pgconf"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/database/blocks"
+	"github.com/matriarchdb/matriarch/internal/database/custom"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
@@ -28,8 +29,10 @@ type ConfigInput struct {
 	ReadReplicas []database.Group
 	// Memory and CPUs of the server's container, Storage of its volume, in bytes; 0 is unknown.
 	Memory, CPUs, Storage int64
-	StandbyMode           kubedbv1.StandbyMode
-	Replication           *kubedbv1.Replication
+	// MemoryLimit is what the server's container may use, in bytes; 0 is no limit.
+	MemoryLimit int64
+	StandbyMode kubedbv1.StandbyMode
+	Replication *kubedbv1.Replication
 	// Synchronous is nil for asynchronous streaming.
 	Synchronous *kubedbv1.SynchronousReplication
 	Tuning      *kubedbv1.Tuning
@@ -91,6 +94,9 @@ func Render(in ConfigInput) (Config, error) {
 
 // userSettings parses and checks what the user wrote.
 func userSettings(in ConfigInput, know *catalog.Catalog) (*conf.Settings, error) {
+	if err := (custom.Text{Secret: in.SecretText, Inline: in.InlineText}).Fits(naming.PostgresUser); err != nil {
+		return nil, err
+	}
 	secret, err := pgconf.Parse(pgconf.PostgreSQL, in.SecretText)
 	if err != nil {
 		return nil, fmt.Errorf("read %s of the configuration Secret: %w", naming.PostgresUser, err)
@@ -155,7 +161,8 @@ func (g gathered) configInput() ConfigInput {
 	resources, size := resourcesOf(spec.PodTemplate), sizeOf(spec.Storage)
 	in := ConfigInput{
 		Name: g.pg.Name, Version: g.version.Spec.Version, Replicas: g.spec.Replicas, ReadReplicas: g.spec.Groups,
-		Memory: asked(resources, corev1.ResourceMemory).Value(), CPUs: asked(resources, corev1.ResourceCPU).Value(),
+		Memory: asked(resources, corev1.ResourceMemory).Value(), MemoryLimit: resources.Limits.Memory().Value(),
+		CPUs:    asked(resources, corev1.ResourceCPU).Value(),
 		Storage: size.Value(), StandbyMode: spec.StandbyMode, Replication: spec.Replication,
 		SecretText: g.secretText, Admin: g.admin(),
 	}

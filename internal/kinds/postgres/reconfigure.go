@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,6 +21,10 @@ import (
 // Reconfigure returns a copy of the Postgres with the change made to its spec.configuration. Settings to apply are
 // merged into the inline text by name: a later value replaces an earlier one in its place.
 func (Kind) Reconfigure(in database.Instance, change database.ConfigChange) (database.Instance, error) {
+	tuning, err := complete(change)
+	if err != nil {
+		return nil, err
+	}
 	out := in.DeepCopy()
 	spec := &of(out).Spec
 	config := &kubedbv1.PostgresConfiguration{}
@@ -32,11 +37,6 @@ func (Kind) Reconfigure(in database.Instance, change database.ConfigChange) (dat
 	if change.SecretName != "" {
 		config.SecretName, spec.ConfigSecret = change.SecretName, nil
 	}
-	for file := range change.Apply {
-		if file != naming.PostgresUser {
-			return nil, fmt.Errorf("spec.configuration.applyConfig has a file %q; only %q can be changed", file, naming.PostgresUser)
-		}
-	}
 	if text, given := change.Apply[naming.PostgresUser]; given {
 		merged, err := mergeText(config.Inline[naming.PostgresUser], text)
 		if err != nil {
@@ -44,14 +44,36 @@ func (Kind) Reconfigure(in database.Instance, change database.ConfigChange) (dat
 		}
 		config.Inline = map[string]string{naming.PostgresUser: merged}
 	}
-	if section, ok := change.Section.(*opsv1alpha1.PostgresReconfigurationSpec); ok && section != nil && section.Tuning != nil {
-		config.Tuning = section.Tuning.DeepCopy()
+	if tuning != nil {
+		config.Tuning = tuning.DeepCopy()
 	}
 	spec.Configuration = config
 	if config.SecretName == "" && len(config.Inline) == 0 && config.Tuning == nil {
 		spec.Configuration = nil
 	}
 	return out, nil
+}
+
+// complete refuses a change that asks for nothing, or for things that contradict each other, and returns the part that
+// only a Postgres has.
+func complete(change database.ConfigChange) (*kubedbv1.Tuning, error) {
+	section, _ := change.Section.(*opsv1alpha1.PostgresReconfigurationSpec)
+	if section == nil {
+		section = &opsv1alpha1.PostgresReconfigurationSpec{}
+	}
+	for _, file := range slices.Sorted(maps.Keys(change.Apply)) {
+		if file != naming.PostgresUser {
+			return nil, fmt.Errorf("`spec.configuration.applyConfig` has %q, which is no file of Postgres; it does not have file named '%s'",
+				file, naming.PostgresUser)
+		}
+	}
+	switch {
+	case !change.Remove && change.SecretName == "" && len(change.Apply) == 0 && section.Tuning == nil:
+		return nil, errors.New("at least one of `RemoveCustomConfig`, `ConfigSecret`, `Tuning` or `ApplyConfig` must be specified")
+	case change.Remove && section.Restart == opsv1alpha1.ReconfigureRestartFalse:
+		return nil, errors.New("`removeCustomConfig` can not be combined with `restart: false`")
+	}
+	return section.Tuning, nil
 }
 
 func mergeText(have, more string) (string, error) {
@@ -72,12 +94,7 @@ func (Kind) Check(from database.Gathered) conf.Problems {
 	if err != nil {
 		return asProblems(err)
 	}
-	var problems conf.Problems
-	for _, o := range config.Overridden {
-		problems = append(problems, conf.Problem{Line: o.User.Line, Name: o.User.Name, Value: o.User.Value, Warning: true,
-			Message: "this has no effect: the operator sets it to " + o.InForce})
-	}
-	return append(problems, combinations(from.(gathered).configInput(), config.Effective.Settings()).Warnings()...)
+	return append(layer.Owned(config.Overridden), combinations(from.(gathered).configInput(), config.Effective.Settings()).Warnings()...)
 }
 
 // Compare says what it costs to go from one set of files to another. Rules of pg_hba.conf are always reloaded.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
 
 	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
@@ -66,10 +67,55 @@ func TestReconfigureRefusesWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	for reason, change := range map[string]map[string]string{
 		"another file":    {"postgresql.conf": "a = 1"},
+		"nothing":         nil,
+		"a name twice":    {"user.conf": "work_mem = 1MB\nwork_mem = 2MB"},
 		"unreadable text": {"user.conf": "= 1"},
 	} {
 		if _, err := (Kind{}).Reconfigure(instance{&kubedbv1.Postgres{}}, database.ConfigChange{Apply: change}); err == nil {
 			t.Errorf("%s was accepted", reason)
+		}
+	}
+}
+
+func TestRemovingTheConfigurationCanNotWaitForARestart(t *testing.T) {
+	t.Parallel()
+	section := &opsv1alpha1.PostgresReconfigurationSpec{}
+	section.Restart = opsv1alpha1.ReconfigureRestartFalse
+	_, err := Kind{}.Reconfigure(instance{&kubedbv1.Postgres{}}, database.ConfigChange{Remove: true, Section: section})
+	if err == nil || !strings.Contains(err.Error(), "restart: false") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatARequestCanNotHaveIsFoundByName(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"listen_addresses = 'localhost'":      "listen_addresses",
+		"port = 5433":                         "port",
+		"data_directory = '/x'":               "data_directory",
+		"hba_file = '/x'":                     "hba_file",
+		"logging_collector = on":              "logging_collector",
+		"unix_socket_directories = '/x'":      "unix_socket_directories",
+		"wal_log_hints = off":                 "wal_log_hints",
+		"shared_buffers = 512MB":              "the server's container has only 256MB of memory",
+		"shared_buffers = 1TB":                "shared_buffers",
+		"max_connection = 5":                  "did you mean max_connections?",
+		"work_mem = 1MB\nwork_mem = 2MB":      "is set twice, here and in line 1",
+		strings.Repeat("# padding\n", 200000): "at most 192 KiB",
+	} {
+		g := input()
+		g.pg = g.pg.DeepCopy()
+		g.pg.Spec.PodTemplate = &sharedv1.PodTemplateSpec{Spec: sharedv1.PodSpec{Containers: []corev1.Container{{
+			Name: "postgres", Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")}},
+		}}}}
+		g.pg.Spec.Configuration = &kubedbv1.PostgresConfiguration{}
+		g.pg.Spec.Configuration.Inline = map[string]string{"user.conf": text}
+		if err := (Kind{}).Check(g).Asked().Err(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40s: got %v, want %q", text, err, want)
+		}
+		g.pg.Spec.Configuration.Inline["user.conf"] = "shared_buffers = 128MB\nport = 5432\nlisten_addresses = '*'\n"
+		if err := (Kind{}).Check(g).Asked().Err(); err != nil {
+			t.Errorf("what is so anyway is refused: %v", err)
 		}
 	}
 }
@@ -105,7 +151,11 @@ func TestCompare(t *testing.T) {
 		{"a reload", files("work_mem = 4MB", "a"), files("work_mem = 8MB", "a"),
 			[]database.ParameterChange{{File: "postgresql.conf", Name: "work_mem", Old: "4MB", New: "8MB"}}},
 		{"a restart", files("", "a"), files("max_connections = 300", "a"),
-			[]database.ParameterChange{{File: "postgresql.conf", Name: "max_connections", New: "300", Restart: true}}},
+			[]database.ParameterChange{{File: "postgresql.conf", Name: "max_connections", New: "300", Restart: true,
+				Order: database.StandbysFirst}}},
+		{"less than before", files("max_connections = 300", "a"), files("max_wal_senders = 10", "a"),
+			[]database.ParameterChange{{File: "postgresql.conf", Name: "max_connections", Old: "300", Restart: true,
+				Order: database.PrimaryFirst}}},
 		{"who may log in", files("", "a"), files("", "b"), []database.ParameterChange{{File: "pg_hba.conf", Name: "pg_hba.conf"}}},
 		{"what cannot be read", files("= 1", "a"), files("work_mem = 8MB", "a"),
 			[]database.ParameterChange{{File: "postgresql.conf", Name: "postgresql.conf", Restart: true}}},

@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -123,21 +124,37 @@ func (s *Scope) pendingRestart() map[string][]string {
 	return pending
 }
 
+// Waiting says what waits for a restart, whoever asked for it; nothing if nothing does.
+func (s *Scope) Waiting() string {
+	pending := map[string][]string{}
+	for _, m := range s.Members {
+		if names := reported(m).PendingRestart; len(names) > 0 {
+			pending[m.Pod.Name] = names
+		}
+	}
+	if len(pending) == 0 {
+		return ""
+	}
+	return waitsFor(pending)
+}
+
+// waitsFor tells what waits for a restart, given the parameters by pod.
+func waitsFor(pending map[string][]string) string {
+	var names []string
+	for _, waiting := range pending {
+		names = append(names, waiting...)
+	}
+	slices.Sort(names)
+	return fmt.Sprintf("%s take effect when %s are restarted; a request of the type Restart does it",
+		strings.Join(slices.Compact(names), ", "), strings.Join(slices.Sorted(maps.Keys(pending)), ", "))
+}
+
 // restartPending says which parameters wait for a restart, and where.
 func restartPending(pending map[string][]string) (Note, bool) {
 	if len(pending) == 0 {
 		return Note{}, false
 	}
-	var pods, names []string
-	for pod, waiting := range pending {
-		pods = append(pods, pod)
-		names = append(names, waiting...)
-	}
-	slices.Sort(pods)
-	slices.Sort(names)
 	return Note{
-		Type: TypeRestartPending, Reason: "RestartForbidden", Done: true,
-		Message: fmt.Sprintf("restart is false: %s take effect when %s are restarted; a request of the type Restart does it",
-			strings.Join(slices.Compact(names), ", "), strings.Join(pods, ", ")),
+		Type: TypeRestartPending, Reason: "RestartForbidden", Done: true, Message: "restart is false: " + waitsFor(pending),
 	}, true
 }
