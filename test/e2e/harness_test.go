@@ -167,7 +167,7 @@ func (n namespace) gone(object string) {
 
 // explain prints what a person would look at first.
 func (n namespace) explain() {
-	n.t.Log(n.try("get", "postgres,pgpool,pgbouncer,pgpoolopsrequest,petset,pods,pvc,secrets", "-o", "wide"))
+	n.t.Log(n.try("get", "postgres,pgpool,pgbouncer,pgpoolopsrequest,pgbounceropsrequest,postgresopsrequest,petset,pods,pvc,secrets", "-o", "wide"))
 	n.t.Log(n.try("get", "events", "--sort-by=.lastTimestamp"))
 	for _, pod := range strings.Fields(n.try("get", "pods", "-o", "name")) {
 		n.t.Logf("log of %s:\n%s", pod, n.try("logs", pod, "--all-containers", "--tail=30"))

@@ -4,25 +4,41 @@ package e2e
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
 
-// traffic opens a new connection for every statement until it is stopped, and counts.
+// traffic is SQL that runs beside an operation until it is stopped, and counts.
 type traffic struct {
 	c    client
+	file string // ends it
 	done chan string
 }
 
+// traffic opens a new connection for every statement.
 func (c client) traffic(l login) traffic {
-	t := traffic{c: c, done: make(chan string, 1)}
-	script := fmt.Sprintf(`rm -f /tmp/stop; good=0; bad=0; why=
-while [ ! -e /tmp/stop ]; do
+	return c.load(l, fmt.Sprintf(`good=0; bad=0; why=
+while [ ! -e $stop ]; do
 	if out=$(psql -qAtX -h %s -p %d -U %s -d %s -c 'select 1' 2>&1); then good=$((good+1)); else bad=$((bad+1)); why=$out; fi
 done
-echo "$good answered, $bad failed $why"`, l.host, l.port, l.user, l.database)
+echo "$good answered, $bad failed $why"`, l.host, l.port, l.user, l.database))
+}
+
+// writer writes row after row in one session, which must not be cut.
+func (c client) writer(l login) traffic {
+	return c.load(l, fmt.Sprintf(`bad=0
+{ echo 'create table if not exists written (i serial);'
+	while [ ! -e $stop ]; do echo 'insert into written default values;'; sleep .02; done
+	echo 'select count(*) from written;'; } 2>&1 | psql -qAtX -v ON_ERROR_STOP=1 -h %s -p %d -U %s -d %s 2>&1 || bad=1
+echo "written, $bad failed"`, l.host, l.port, l.user, l.database))
+}
+
+// load runs a script in the client's pod; $stop is the file that ends it.
+func (c client) load(l login, script string) traffic {
+	t := traffic{c: c, file: fmt.Sprintf("/tmp/stop-%06x", rand.N(1<<24)), done: make(chan string, 1)}
 	go func() {
-		out, err := run("", "-n", c.name, "exec", "client", "--", "env", "PGPASSWORD="+l.password, "PGCONNECT_TIMEOUT=5", "bash", "-c", script)
+		out, err := run("", "-n", c.name, "exec", "client", "--", "env", "PGPASSWORD="+l.password, "PGCONNECT_TIMEOUT=5", "stop="+t.file, "bash", "-c", script)
 		if err != nil {
 			out += err.Error()
 		}
@@ -33,8 +49,16 @@ echo "$good answered, $bad failed $why"`, l.host, l.port, l.user, l.database)
 
 // stop ends the traffic and returns what it counted.
 func (t traffic) stop() string {
-	t.c.kubectl("exec", "client", "--", "touch", "/tmp/stop")
+	t.c.kubectl("exec", "client", "--", "touch", t.file)
 	return <-t.done
+}
+
+// unharmed ends the traffic, of which nothing must have failed.
+func (t traffic) unharmed() {
+	t.c.t.Helper()
+	if counted := t.stop(); !strings.Contains(counted, " 0 failed") {
+		t.c.t.Errorf("traffic: %s", counted)
+	}
 }
 
 // finished waits until a request has ended and returns its phase.
@@ -85,9 +109,7 @@ func TestAPgpoolIsReconfiguredWhileSQLRuns(t *testing.T) {
 		before, load := n.podUIDs(), c.traffic(l)
 		n.apply(pgpoolRequest("reload", "Reconfigure", "pool", applyPgpoolConf("log_client_messages = on", "")))
 		n.succeeds("pgpoolopsrequest/reload")
-		if counted := load.stop(); !strings.Contains(counted, " 0 failed") {
-			t.Errorf("traffic: %s", counted)
-		}
+		load.unharmed()
 		if after := n.podUIDs(); after != before {
 			t.Errorf("pods were replaced:\n%s\n%s", before, after)
 		}
@@ -100,9 +122,7 @@ func TestAPgpoolIsReconfiguredWhileSQLRuns(t *testing.T) {
 		before, load := n.podUIDs(), c.traffic(l)
 		n.apply(pgpoolRequest("restart-only", "Reconfigure", "pool", applyPgpoolConf("num_init_children = 8", "")))
 		n.succeeds("pgpoolopsrequest/restart-only")
-		if counted := load.stop(); !strings.Contains(counted, " 0 failed") {
-			t.Errorf("traffic: %s", counted)
-		}
+		load.unharmed()
 		if got := n.field("pgpoolopsrequest/restart-only", ".status.disruption.podsRestarted"); got != "2" || n.podUIDs() == before {
 			t.Errorf("status.disruption.podsRestarted is %q", got)
 		}
