@@ -14,9 +14,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	appcatalogv1alpha1 "github.com/matriarchdb/matriarch/api/appcatalog/v1alpha1"
+	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
@@ -33,6 +35,8 @@ type Server struct {
 	StandbyHost string
 	// ReadReplicas are the Services of groups of read replicas, by the group's name; nil when there are none.
 	ReadReplicas map[string]string
+	// Standbys is how many there are behind StandbyHost, as far as that is known; otherwise 0.
+	Standbys int32
 	// SSLMode as libpq knows it; empty when the AppBinding does not say.
 	SSLMode string
 	// CA are PEM certificates to check the server's with.
@@ -69,6 +73,11 @@ func Read(ctx context.Context, r client.Reader, ref types.NamespacedName, field 
 			return Server{}, err
 		}
 		if server.ReadReplicas, err = readReplicas(ctx, r, primary); err != nil {
+			return Server{}, err
+		}
+	}
+	if server.StandbyHost != "" {
+		if server.Standbys, err = numberOfStandbys(ctx, r, ref); err != nil {
 			return Server{}, err
 		}
 	}
@@ -157,6 +166,17 @@ func readReplicas(ctx context.Context, r client.Reader, primary types.Namespaced
 		groups[group] = hostOf(client.ObjectKeyFromObject(&service))
 	}
 	return groups, nil
+}
+
+// numberOfStandbys reads it from the Postgres of the AppBinding's name, if Matriarch runs that one.
+func numberOfStandbys(ctx context.Context, r client.Reader, name types.NamespacedName) (int32, error) {
+	var pg kubedbv1.Postgres
+	if err := r.Get(ctx, name, &pg); apierrors.IsNotFound(err) {
+		return 0, nil
+	} else if err != nil {
+		return 0, fmt.Errorf("read Postgres %s: %w", name, err)
+	}
+	return max(ptr.Deref(pg.Spec.Replicas, 1)-1, 0), nil
 }
 
 // DemandsTLS tells whether an sslmode forbids to connect without TLS.

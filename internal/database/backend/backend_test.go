@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	appcatalogv1alpha1 "github.com/matriarchdb/matriarch/api/appcatalog/v1alpha1"
+	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/naming"
@@ -25,7 +26,7 @@ import (
 var env *testenv.Env
 
 func TestMain(m *testing.M) {
-	os.Exit(testenv.Main(m, &env, testenv.Options{AddToScheme: []func(*runtime.Scheme) error{appcatalogv1alpha1.AddToScheme}}))
+	os.Exit(testenv.Main(m, &env, testenv.Options{AddToScheme: []func(*runtime.Scheme) error{appcatalogv1alpha1.AddToScheme, kubedbv1.AddToScheme}}))
 }
 
 func create(t *testing.T, objects ...client.Object) {
@@ -53,6 +54,30 @@ func service(ns, name string) *corev1.Service {
 	return &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name},
 		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 5432}}},
+	}
+}
+
+func TestStandbysAreCountedWhereMatriarchRunsTheServer(t *testing.T) {
+	t.Parallel()
+	ns := env.Namespace(t)
+	for name, want := range map[string]int32{"ours": 2, "theirs": 0} {
+		create(t, secret(ns, name, login("postgres", "pw")), service(ns, name+"-standby"), &appcatalogv1alpha1.AppBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name},
+			Spec: appcatalogv1alpha1.AppBindingSpec{
+				Secret: &sharedv1.SecretReference{Kind: "Secret", Name: name},
+				ClientConfig: appcatalogv1alpha1.ClientConfig{Service: &appcatalogv1alpha1.ServiceReference{
+					Name: name, Port: 5432, Scheme: "postgresql",
+				}},
+			},
+		})
+		if want > 0 {
+			create(t, &kubedbv1.Postgres{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name},
+				Spec: kubedbv1.PostgresSpec{Version: "17", Replicas: ptr.To(want + 1)}})
+		}
+		server, err := Read(t.Context(), env.Client, types.NamespacedName{Namespace: ns, Name: name}, "spec.postgresRef")
+		if err != nil || server.Standbys != want {
+			t.Errorf("%s: %d standbys, %v; want %d", name, server.Standbys, err, want)
+		}
 	}
 }
 

@@ -32,10 +32,10 @@ const (
 )
 
 // backends are the addresses behind the pooler: what the user listed, or the primary and, if there are any, the
-// standbys, with equal weight.
+// standbys. They share one address, behind which every member has the same weight.
 func backends(config *kubedbv1alpha2.PgpoolConfiguration, server backend.Server) ([]Backend, error) {
 	wanted := []kubedbv1alpha2.Backend{
-		{GroupName: kubedbv1alpha2.BackendGroupPrimary, Weight: 1}, {GroupName: kubedbv1alpha2.BackendGroupStandby, Weight: 1},
+		{GroupName: kubedbv1alpha2.BackendGroupPrimary, Weight: 1}, {GroupName: kubedbv1alpha2.BackendGroupStandby, Weight: max(server.Standbys, 1)},
 	}
 	if config != nil && len(config.Backends) > 0 {
 		wanted = config.Backends

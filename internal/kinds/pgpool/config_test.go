@@ -131,6 +131,10 @@ func TestBackendsAreWhatTheUserListsOrPrimaryAndStandbys(t *testing.T) {
 	}{
 		"nothing listed":                 {nil, cluster, []Backend{primary, standby}, ""},
 		"nothing listed of a standalone": {nil, alone, []Backend{primary}, ""},
+		"as many shares as there are standbys": {
+			nil, backend.Server{Host: primary.Host, Port: 5432, StandbyHost: standby.Host, Standbys: 4},
+			[]Backend{primary, {standby.Host, 5432, 4, standbyFlag}}, "",
+		},
 		"weights": {
 			[]kubedbv1alpha2.Backend{group("PRIMARY", 0), group("STANDBY", 5)}, cluster,
 			[]Backend{{primary.Host, 5432, 0, primaryFlag}, {standby.Host, 5432, 5, standbyFlag}}, "",
