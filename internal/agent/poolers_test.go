@@ -334,3 +334,23 @@ func TestAServerThatDiesIsStartedAgain(t *testing.T) {
 		p.accepts()
 	})
 }
+
+func TestWhatPgBouncerSetsOnlyOnNewSocketsRenewsTheServerConnections(t *testing.T) {
+	t.Parallel()
+	eachPooler(t, func(t *testing.T, p *poolerPod) {
+		if p.kind.kind != agent.KindPgBouncer {
+			return
+		}
+		p.serving()
+		for _, change := range []struct {
+			parameter string
+			renews    bool
+		}{{"default_pool_size", false}, {"tcp_keepidle", true}} {
+			hash := p.configure(map[string]string{change.parameter: "9"})
+			p.reports("accepts the change", func(r report.Report) bool { return r.Accepted(hash) && len(r.PendingRestart) == 0 })
+			if renewed := strings.Contains(p.said(), "RECONNECT command issued"); renewed != change.renews {
+				t.Errorf("after a change of %s: connections renewed is %v, want %v", change.parameter, renewed, change.renews)
+			}
+		}
+	})
+}
