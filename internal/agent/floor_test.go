@@ -59,7 +59,7 @@ func TestAStandbyThatIsToHaveMoreGoesBeforeThePrimary(t *testing.T) {
 	})
 	standby.again()
 	standby.reports("waits for nothing", func(r report.Report) bool {
-		return r.Accepted(hash) && len(r.PendingRestart)+len(r.BeforePrimary) == 0 && r.Streaming
+		return r.Accepted(hash) && len(r.PendingRestart)+len(r.BeforePrimary) == 0 && !r.NotStreaming
 	})
 	primary.configure(more)
 	primary.again()

@@ -119,7 +119,7 @@ func (c *cluster) say(pod string, wanted map[string]string, say *report.Report) 
 	if c == nil || pod == dbName+"-0" {
 		return
 	}
-	say.Streaming = pod != c.lost
+	say.NotStreaming = pod == c.lost
 	for _, name := range say.PendingRestart {
 		switch value := floorOf(name, wanted); {
 		case !strings.HasPrefix(name, "floor_"):

@@ -87,7 +87,7 @@ func (m *Member) followFrom(stop context.Context, from origin, gone <-chan error
 	m.Label(m.followerRole())
 
 	watch := &streamWatch{server: m.Server, from: func() pg.Upstream { return m.origin().at }, tell: m.tellStreaming}
-	defer m.tellStreaming(false)
+	defer m.tellStreaming(true) // of no meaning while it is no standby
 	m.Probes.SetCheck(watch.ready)
 	defer m.Probes.SetCheck(nil)
 	lost := make(chan error, 2)
@@ -128,8 +128,8 @@ func (m *Member) followerRole() string {
 
 // tellStreaming reports whether WAL comes in.
 func (m *Member) tellStreaming(streaming bool) {
-	if m.Report.Current().Streaming != streaming {
-		m.Report.Update(func(r *report.Report) { r.Streaming = streaming })
+	if m.Report.Current().NotStreaming == streaming {
+		m.Report.Update(func(r *report.Report) { r.NotStreaming = !streaming })
 	}
 }
 

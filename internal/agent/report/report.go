@@ -31,8 +31,9 @@ type Report struct {
 	AfterPrimary []string `json:"afterPrimary,omitempty"`
 	// BeforePrimary names those of PendingRestart that must be in force in this standby before the primary has them.
 	BeforePrimary []string `json:"beforePrimary,omitempty"`
-	// Streaming tells that this standby receives WAL from its primary; false in a primary and in poolers.
-	Streaming bool `json:"streaming,omitempty"`
+	// NotStreaming tells that this is a standby and receives no WAL at the moment. An agent of a former release never
+	// says so.
+	NotStreaming bool `json:"notStreaming,omitempty"`
 	// Rejected is set while the newest configuration is refused; the former one is then still in force.
 	Rejected *Rejection `json:"rejected,omitempty"`
 	// ServerVersion is what the running server says of itself, such as 15.18 or 4.3.5.

@@ -183,7 +183,7 @@ func (s *Scope) lacking(m database.Member, want state) string {
 		return "not ready yet"
 	case r.ConfigHash == "":
 		return "its agent has not reported yet"
-	case (m.Role == naming.RoleStandby || m.Role == naming.RoleReadReplica) && !r.Streaming:
+	case (m.Role == naming.RoleStandby || m.Role == naming.RoleReadReplica) && r.NotStreaming:
 		return "does not receive WAL from its primary yet"
 	case hash != "" && !r.Accepted(hash):
 		return "its agent has not yet taken the newest configuration"
