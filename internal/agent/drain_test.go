@@ -95,6 +95,8 @@ func TestADrainingPoolerLetsRunningQueriesFinish(t *testing.T) {
 		if code := p.exited(); code != 0 {
 			t.Errorf("the agent ends with code %d", code)
 		}
+		// The idle session was cut, the busy one was not.
+		p.reports("says that one session was cut", func(r report.Report) bool { return r.SessionsCut != nil && *r.SessionsCut == 1 })
 		if strings.Contains(p.said(), "killed") {
 			t.Error("the server was killed although nothing held it")
 		}
@@ -122,6 +124,7 @@ func TestADrainEndsWithinTheGracePeriod(t *testing.T) {
 		if err := <-failed; err == nil {
 			t.Error("the query did not end with the pooler")
 		}
+		p.reports("says that the session was cut", func(r report.Report) bool { return r.SessionsCut != nil && *r.SessionsCut == 1 })
 		if took, grace := time.Since(began), 30*time.Second; took > grace {
 			t.Errorf("the drain took %s, more than the grace period of %s", took, grace)
 		}

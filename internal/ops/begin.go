@@ -211,5 +211,6 @@ func (run *run) paused(ctx context.Context) kube.Outcome {
 	}
 	run.succeeded(ctx, "Successfully paused %s database: %s for %s: %s",
 		run.r.info.Kind, run.databaseName(), run.r.info.OpsKind, run.request.GetName())
+	run.probe()
 	return run.proceed(ctx)
 }

@@ -2,9 +2,6 @@ package ops
 
 import (
 	"context"
-	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	"github.com/matriarchdb/matriarch/internal/database"
@@ -14,6 +11,9 @@ import (
 
 // finish ends a request whose steps are over, one way or the other.
 func (run *run) finish(ctx context.Context) kube.Outcome {
+	if run.another() {
+		return run.again(ctx)
+	}
 	if f := run.journal().Failure; f != nil {
 		return run.end(ctx, opsv1alpha1.OpsRequestPhaseFailed, failedText(f))
 	}
@@ -60,29 +60,6 @@ func (run *run) giveBack(ctx context.Context) error {
 	return nil
 }
 
-// measure writes down what the operation cost.
-func (run *run) measure() {
-	j := run.status().Journal
-	if j == nil || j.Started == nil {
-		return
-	}
-	if run.status().Disruption == nil {
-		run.status().Disruption = &opsv1alpha1.Disruption{}
-	}
-	d := run.status().Disruption
-	d.Duration = metav1.Duration{Duration: run.now.Sub(j.Started.Time).Round(time.Second)}
-	d.PodsRestarted = 0
-	for _, t := range j.Targets {
-		gone := run.texts.PodEvicted
-		if t.Rollback {
-			gone = []string{step.TypeRestorePod}
-		}
-		if len(gone) > 0 && kube.ConditionTrue(run.status().Conditions, step.Part(gone[0], t.Name)) {
-			d.PodsRestarted++
-		}
-	}
-}
-
 // tidy makes sure that a request which is over holds nothing.
 func (run *run) tidy(ctx context.Context) kube.Outcome {
 	if err := run.giveBack(ctx); err != nil {
@@ -96,6 +73,8 @@ func (run *run) tidy(ctx context.Context) kube.Outcome {
 	if err := run.setFinalizer(ctx, false); err != nil {
 		return kube.Failed(err)
 	}
+	run.stopProbesOf()
+	run.forgetSessions()
 	run.r.forget(run.request.GetUID())
 	return kube.Done()
 }

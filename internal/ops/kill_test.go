@@ -88,6 +88,12 @@ func scenarios() map[string]scenario {
 			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "TimedOut",
 			made: map[string]int{"db-0": 2, "db-1": 1}, file: "default=1\n",
 		},
+		"crash twice": {
+			kill: true, reason: "a second attempt is undone like the first", replicas: 2,
+			spec:  attempts(2, reconfigure("restart_crash=1\n")),
+			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "TimedOut",
+			made: map[string]int{"db-0": 3, "db-1": 1}, file: "default=1\n",
+		},
 		"dead": {
 			kill: true, reason: "a pod that cannot recover is replaced, the others are left alone", replicas: 2,
 			spec:  reconfigure("restart_dead=1\n"),

@@ -25,6 +25,8 @@ func (run *run) persist(ctx context.Context) error {
 	if equality.Semantic.DeepEqual(run.saved, run.request) {
 		return nil
 	}
+	run.noteProbes()
+	run.noteSessions()
 	run.status().ObservedGeneration = run.request.GetGeneration()
 	before := run.saved
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})

@@ -30,6 +30,10 @@ type Reconciler struct {
 	mu sync.Mutex
 	// heard holds the requests whose events this process has told again. It saves writes; nothing depends on it.
 	heard map[types.UID]bool
+	// cut is how many sessions went with a pod, by its UID.
+	cut map[types.UID]int32
+	// probes of the Services; nil for none.
+	probes *watcher
 }
 
 // NewReconciler returns the reconciler for one kind. c writes, and reader must not be a cache.
@@ -37,7 +41,7 @@ func NewReconciler(kind database.Kind, c client.Client, reader client.Reader, op
 	opts = opts.withDefaults()
 	return &Reconciler{
 		kind: kind, info: kind.Info(), client: c, reader: reader, logs: opts.Logs, now: opts.Now,
-		heard: map[types.UID]bool{},
+		heard: map[types.UID]bool{}, cut: map[types.UID]int32{}, probes: opts.probes(),
 	}
 }
 
@@ -48,6 +52,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return kube.Failed(err).Result()
 	}
 	if run == nil {
+		r.stopProbes(req.NamespacedName)
 		return r.releaseAbandoned(ctx, req.NamespacedName).Result()
 	}
 	return run.reconcile(ctx).Result()
@@ -59,6 +64,7 @@ func (run *run) reconcile(ctx context.Context) kube.Outcome {
 	case phase.Finished():
 		return run.tidy(ctx)
 	case phase == opsv1alpha1.OpsRequestPhaseProgressing:
+		run.probe()
 		run.r.once(run.request.GetUID(), func() { run.tellAgain(ctx) })
 		return run.proceed(ctx)
 	case run.request.GetDeletionTimestamp() != nil && held:

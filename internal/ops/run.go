@@ -83,6 +83,11 @@ func (run *run) observe(ctx context.Context) error {
 		return fmt.Errorf("list the pods of %s %s: %w", r.info.Kind, key, err)
 	}
 	run.members = r.kind.Members(pods.Items)
+	for _, m := range run.members {
+		if m.Pod.DeletionTimestamp != nil {
+			r.hear(m.Pod)
+		}
+	}
 	return nil
 }
 

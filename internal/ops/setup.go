@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
@@ -27,6 +28,15 @@ type Options struct {
 	Now func() time.Time
 	// Workers is how many requests per kind are worked on at once. Default: 4.
 	Workers int
+	// Unprobed keeps the engine from opening connections to databases while operations run.
+	Unprobed bool
+}
+
+func (o Options) probes() *watcher {
+	if o.Unprobed {
+		return nil
+	}
+	return newWatcher()
 }
 
 func (o Options) withDefaults() Options {
@@ -74,6 +84,16 @@ func (r *Reconciler) setup(mgr ctrl.Manager, opts Options) error {
 	watched, ok := request.(client.Object)
 	if !ok {
 		return fmt.Errorf("%s is no object", r.info.OpsKind)
+	}
+	if r.probes != nil {
+		closing := manager.RunnableFunc(func(ctx context.Context) error {
+			<-ctx.Done()
+			r.probes.close()
+			return nil
+		})
+		if err := mgr.Add(closing); err != nil {
+			return fmt.Errorf("end probes with the process: %w", err)
+		}
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(strings.ToLower(r.info.OpsKind)).
@@ -124,7 +144,11 @@ func (r *Reconciler) ofPod(ctx context.Context, pod client.Object) []reconcile.R
 	if labels[naming.LabelName] != r.info.Name || labels[naming.LabelManagedBy] != naming.ManagedBy {
 		return nil
 	}
-	return r.unfinished(ctx, client.ObjectKey{Namespace: pod.GetNamespace(), Name: labels[naming.LabelInstance]})
+	requests := r.unfinished(ctx, client.ObjectKey{Namespace: pod.GetNamespace(), Name: labels[naming.LabelInstance]})
+	if p, ok := pod.(*corev1.Pod); ok && len(requests) > 0 {
+		r.hear(p)
+	}
+	return requests
 }
 
 // unfinished lists the requests for a database that are not over, from the cache.

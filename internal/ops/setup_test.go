@@ -40,6 +40,12 @@ func TestWatchesDriveRequestsToTheirEnd(t *testing.T) {
 	w := newWorld(t, 2)
 	w.manager()
 	w.ask("a-reconfigure", reconfigure("restart_a=1\n"))
+	testenv.Eventually(t, func(context.Context) error { // or the other Reconfigure would be merged with it
+		if phase := w.request("a-reconfigure").Status.Phase; phase == "" || phase == pendingNow {
+			return fmt.Errorf("a-reconfigure is %q", phase)
+		}
+		return nil
+	})
 	w.ask("b-restart", restart())
 	w.ask("c-reconfigure", reconfigure("restart_a=1\nb=1\n"))
 	for _, name := range []string{"a-reconfigure", "b-restart", "c-reconfigure"} {

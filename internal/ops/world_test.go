@@ -48,6 +48,9 @@ type world struct {
 	inForce map[types.UID]string
 	// tried counts the throwaway pods.
 	tried int
+	// cuts is how many sessions go with a pod, if its agent can tell; goAtOnce lets the pod vanish with its last words.
+	cuts     map[string]int
+	goAtOnce bool
 	// stuck pods never become ready.
 	stuck map[string]bool
 	// cluster is set if one of the members is the primary and the others follow it.
@@ -117,7 +120,7 @@ func (w *world) pass(d time.Duration) {
 
 // engine returns an engine of its own, as a freshly started operator has it.
 func (w *world) engine(c client.Client) *Reconciler {
-	return NewReconciler(fakeKind{}, c, c, Options{Now: w.now, Logs: func(_ context.Context, pod client.ObjectKey, container string) (string, error) {
+	return NewReconciler(fakeKind{}, c, c, Options{Now: w.now, Unprobed: true, Logs: func(_ context.Context, pod client.ObjectKey, container string) (string, error) {
 		return "FATAL: log of " + pod.Name + "/" + container, nil
 	}})
 }
@@ -281,6 +284,10 @@ func (w *world) tick() bool {
 	}
 	for name := range pods {
 		if pod := pods[name]; pod.DeletionTimestamp != nil {
+			if w.sayLast(pod) && !w.goAtOnce {
+				changed = true
+				continue
+			}
 			w.kubelet.Finish(w.t, name)
 			delete(pods, name)
 			w.went = append(w.went, name)
@@ -305,6 +312,17 @@ func (w *world) tick() bool {
 		changed = w.agent(pods[name], data) || changed
 	}
 	return w.cluster.replay(w, pods) || changed
+}
+
+// sayLast lets the agent of a pod that ends say how many sessions it cut, if it can tell and has not yet.
+func (w *world) sayLast(pod corev1.Pod) bool {
+	w.t.Helper()
+	n, counted := w.cuts[pod.Name]
+	say := report.Report{SessionsCut: &n}
+	if !counted || pod.Annotations[naming.AnnotationReport] == say.String() {
+		return false
+	}
+	return w.report(pod, say)
 }
 
 func (w *world) makePod(name string, set *petsetv1.PetSet) corev1.Pod {

@@ -107,11 +107,18 @@ type Disruption struct {
 	// +optional
 	Duration metav1.Duration `json:"duration,omitzero"`
 
-	// LongestOutage is the longest gap that a probe through the Service saw; absent when none was run.
+	// LongestOutage is the longest time during which no new connection through the Service succeeded, as seen by the
+	// operator, which opens one every 250 ms. Zero means that none failed; absent, that none ever succeeded, so that
+	// nothing can be said. While no operator ran nobody looked.
 	// +optional
 	LongestOutage *metav1.Duration `json:"longestOutage,omitempty"`
 
-	// SessionsCut is how many client sessions ended because of the operation; absent when it was not counted.
+	// ProbeFailures is how many of these connections failed.
+	// +optional
+	ProbeFailures *int32 `json:"probeFailures,omitempty"`
+
+	// SessionsCut is how many client sessions were ended by the servers of the pods that were restarted; absent when
+	// that is not known of all of them.
 	// +optional
 	SessionsCut *int32 `json:"sessionsCut,omitempty"`
 }
@@ -183,6 +190,15 @@ type Journal struct {
 	// +listType=atomic
 	Targets []Target `json:"targets,omitempty"`
 
+	// Try counts the attempts that failed and were undone.
+	// +optional
+	Try int32 `json:"try,omitempty"`
+
+	// FormerTries are the targets of those attempts.
+	// +optional
+	// +listType=atomic
+	FormerTries []Target `json:"formerTries,omitempty"`
+
 	// Failure is set when the operation failed or was cancelled: from then on what it did is undone.
 	// +optional
 	Failure *Failure `json:"failure,omitempty"`
@@ -197,6 +213,10 @@ type Target struct {
 	// UID of the pod that is to go. A pod of that name with another UID is its successor.
 	// +optional
 	UID types.UID `json:"uid,omitempty"`
+
+	// SessionsCut is how many client sessions its server ended when it went; absent while that is not known.
+	// +optional
+	SessionsCut *int32 `json:"sessionsCut,omitempty"`
 
 	// Rollback is true for a pod that is replaced to undo what the operation did.
 	// +optional

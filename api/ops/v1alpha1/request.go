@@ -75,7 +75,8 @@ type RequestBase struct {
 	// +kubebuilder:default=IfReady
 	Apply ApplyOption `json:"apply,omitempty"`
 
-	// MaxRetries is how often a failed step is tried again.
+	// MaxRetries is how often the operation is attempted, all told. An attempt that runs out of time is undone before the
+	// next one begins; other failures are final.
 	// +optional
 	// +kubebuilder:default=1
 	MaxRetries *int32 `json:"maxRetries,omitempty"`

@@ -15,6 +15,9 @@ import (
 // listening is the state LISTEN (include/net/tcp_states.h).
 const listening = "0A"
 
+// established is the state of a connection that both ends use.
+const established = "01"
+
 // connected are the states that mean: a client is or was here. The ones after a close are included so that a client
 // that came and left between two looks is seen.
 var connected = map[string]bool{
@@ -32,6 +35,17 @@ func Clients(port int) ([]string, error) {
 	var clients []string
 	err := each(port, func(state, remote string) {
 		if connected[state] {
+			clients = append(clients, remote)
+		}
+	})
+	return clients, err
+}
+
+// Established lists the remote ends of those connections to a local port that are in use now.
+func Established(port int) ([]string, error) {
+	var clients []string
+	err := each(port, func(state, remote string) {
+		if state == established {
 			clients = append(clients, remote)
 		}
 	})

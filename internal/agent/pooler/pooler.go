@@ -28,8 +28,9 @@ type Server interface {
 	// Port is where the process started last accepts clients over TCP; 0 for none.
 	Port() int
 	// Leave makes the process end as soon as its clients allow, at the latest when ctx ends. No new client is
-	// expected any more.
-	Leave(ctx context.Context)
+	// expected any more. It returns how many client sessions it ended that their clients had not; an error means that
+	// the number is not known.
+	Leave(ctx context.Context) (cut int, err error)
 }
 
 // Pooler runs a Server.
@@ -124,6 +125,11 @@ func (p *Pooler) drain() {
 	}
 	slog.Info("draining", "within", p.Grace-reserve)
 	waitForQuiet(ctx, p.Server)
-	p.Server.Leave(ctx)
-	slog.Info("the server has ended")
+	cut, err := p.Server.Leave(ctx)
+	slog.Info("the server has ended", "sessionsCut", cut)
+	if err != nil {
+		slog.Warn("cannot tell how many sessions were cut", "error", err)
+		return
+	}
+	p.Report.Update(func(r *report.Report) { r.SessionsCut = &cut })
 }

@@ -40,6 +40,9 @@ type Report struct {
 	ServerVersion string `json:"serverVersion,omitempty"`
 	// Source names the server elsewhere that this one streams from; empty for a primary and its standbys.
 	Source string `json:"source,omitempty"`
+	// SessionsCut is how many client sessions the server ended when the pod ended; nil before that, and where nobody
+	// counted. It is the last thing that an agent says.
+	SessionsCut *int `json:"sessionsCut,omitempty"`
 	// Problem says in the server's or the agent's words why the server does not serve, empty while it does.
 	Problem string `json:"problem,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/matriarchdb/matriarch/internal/agent/netstat"
 	"github.com/matriarchdb/matriarch/internal/agent/proctitle"
 )
 
@@ -24,7 +25,9 @@ const (
 //
 // client_idle_limit is of no help: a child that waits for its client does not see a new value (tried with 4.3.5). Nor
 // is SIGINT, the fast shutdown, once SIGTERM was sent: the main process does not look at it any more, the children do.
-func (s *Server) Leave(ctx context.Context) {
+//
+// It returns how many sessions were ended so.
+func (s *Server) Leave(ctx context.Context) (int, error) {
 	if err := s.process.Signal(syscall.SIGTERM); err != nil {
 		slog.Warn("cannot ask for a shutdown", "error", err)
 	}
@@ -34,28 +37,31 @@ func (s *Server) Leave(ctx context.Context) {
 		patient, cancel = context.WithDeadline(ctx, deadline.Add(-fastReserve))
 		defer cancel()
 	}
-	if s.endIdle(patient) {
-		return
+	cut, over := s.endIdle(patient)
+	if over {
+		return cut, nil
 	}
+	left, counted := netstat.Established(s.Port())
 	for _, child := range proctitle.ChildrenOf(s.process.PID()) {
 		_ = syscall.Kill(child.PID, syscall.SIGINT)
 	}
 	if err := s.process.Stop(ctx, syscall.SIGTERM); err != nil {
 		slog.Warn("the server had to be killed", "error", err)
 	}
+	return cut + len(left), counted
 }
 
-// endIdle ends idle sessions until the server is gone, which it tells, or ctx ends.
-func (s *Server) endIdle(ctx context.Context) bool {
+// endIdle ends idle sessions until the server is gone, which it tells, or ctx ends. It returns how many it ended.
+func (s *Server) endIdle(ctx context.Context) (cut int, over bool) {
 	tick := time.NewTicker(idleLook)
 	defer tick.Stop()
 	idle := map[int]int{}
 	for {
 		select {
 		case <-s.process.Done():
-			return true
+			return cut, true
 		case <-ctx.Done():
-			return false
+			return cut, false
 		case <-tick.C:
 		}
 		for _, child := range proctitle.ChildrenOf(s.process.PID()) {
@@ -63,8 +69,8 @@ func (s *Server) endIdle(ctx context.Context) bool {
 				delete(idle, child.PID)
 				continue
 			}
-			if idle[child.PID]++; idle[child.PID] == idleLooks {
-				_ = syscall.Kill(child.PID, syscall.SIGINT)
+			if idle[child.PID]++; idle[child.PID] == idleLooks && syscall.Kill(child.PID, syscall.SIGINT) == nil {
+				cut++
 			}
 		}
 	}
