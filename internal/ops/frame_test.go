@@ -129,6 +129,74 @@ func TestADryRunWritesThePlanAndChangesNothing(t *testing.T) {
 	}
 }
 
+func TestADryRunOfEveryOperationChangesNothing(t *testing.T) {
+	t.Parallel()
+	specs := map[opsv1alpha1.OpsRequestType]opsv1alpha1.PgpoolOpsRequestSpec{}
+	for _, sc := range scenarios() {
+		if sc.phase == successful && specs[sc.spec.Type].Type == "" {
+			specs[sc.spec.Type] = sc.spec
+		}
+	}
+	for operation := range recipes() {
+		t.Run(string(operation), func(t *testing.T) {
+			t.Parallel()
+			spec, found := specs[operation]
+			if !found {
+				t.Fatal("no scenario of it ends well")
+			}
+			w := newWorld(t, 2)
+			before := w.database()
+			spec.DryRun = true
+			w.ask("op", spec)
+			request := w.drive(w.engine(w.client), "op")
+			w.wantPhase(request, successful)
+			if plan := request.Status.Plan; plan == nil || plan.Summary == "" || len(plan.Members) != 2 {
+				t.Errorf("the plan is %+v", plan)
+			}
+			w.untouched(map[string]int{"db-0": 1, "db-1": 1})
+			if after := w.database(); after.ResourceVersion != before.ResourceVersion || w.tried > 0 {
+				t.Errorf("the database was written, or %d trials were run", w.tried)
+			}
+		})
+	}
+}
+
+func TestAnUpdateLeavesTheseConditionsAndPlan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2)
+	w.ask("op", update(newVersion))
+	request := w.drive(w.engine(w.client), "op")
+	w.wantPhase(request, successful)
+	want := []string{"UpdateVersion", "DatabasePauseSucceeded", "TryVersion", "UpdatePetSets"}
+	for _, pod := range []string{"db-0", "db-1"} {
+		want = append(want, "GetPod--"+pod, "EvictPod--"+pod, "CheckPodRunning--"+pod)
+	}
+	want = append(want, "RestartPods", "UpdateDatabase", "Successful")
+	if diff := cmp.Diff(want, conditionsOf(request)); diff != "" {
+		t.Error(diff)
+	}
+	if got := request.Status.Plan.Summary; got != "version 4.3.5 becomes 4.6.1; 1 parameter changed; 2 pods restarted one after the other" {
+		t.Errorf("the plan is %q", got)
+	}
+}
+
+func TestTheServersWordsAboutAVersionReachTheRequest(t *testing.T) {
+	t.Parallel()
+	for version, says := range map[string]string{
+		pickyVersion:   "the new version was tried in a throwaway pod: FATAL: I do not take this\nThe former state is in force.",
+		missingVersion: "the new version cannot be run: container pgpool: ErrImagePull: no such image",
+	} {
+		w := newWorld(t, 1)
+		w.ask("op", update(version))
+		request := w.drive(w.engine(w.client), "op")
+		w.wantPhase(request, failed)
+		if c := last(t, request); !strings.Contains(c.Message, says) {
+			t.Errorf("%s: the message is %q", version, c.Message)
+		}
+		w.untouched(map[string]int{"db-0": 1})
+	}
+}
+
 func TestNothingToDoIsDoneAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
@@ -160,6 +228,9 @@ func TestWhatCannotBeIsRefusedBeforeAnythingHappens(t *testing.T) {
 		"an unknown parameter":       {reconfigure("unknown=1\n"), "InvalidRequest", `line 2: unknown = "1": no such parameter`},
 		"a Secret that is not there": {missing, "InvalidRequest", "nowhere: not found"},
 		"no section":                 {nothing, "InvalidRequest", "spec.configuration is missing"},
+		"an older version":           {update(oldVersion), "InvalidRequest", "4.2.0 is older (4.2.0, now 4.3.5); allowed are 4.6.1, 4.6.2"},
+		"a version that is not":      {update("9.9"), "InvalidRequest", `the catalog has no version "9.9"`},
+		"no version":                 {update(""), "InvalidRequest", "spec.updateVersion.targetVersion is missing"},
 		"an operation not in store":  {opsv1alpha1.PgpoolOpsRequestSpec{Type: opsv1alpha1.OpsRotateAuth}, "NotSupported", "RotateAuth is not supported for Pgpool"},
 	}
 	for name, tc := range cases {
@@ -475,7 +546,7 @@ func TestADatabaseDeletedAtAnyWriteIsNotBroughtBack(t *testing.T) {
 
 func TestARequestDeletedAtAnyWriteLeavesAConsistentDatabase(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"reload and restart", "restart"} {
+	for _, name := range []string{"reload and restart", "restart", "update"} {
 		sc := scenarios()[name]
 		atEveryWrite(t, name, sc, func(t *testing.T, w *world, n int) {
 			t.Helper()

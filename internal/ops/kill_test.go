@@ -56,7 +56,7 @@ func scenarios() map[string]scenario {
 			made:  map[string]int{"db-0": 2, "db-1": 2}, file: "default=1\n",
 		},
 		"reload": {
-			kill: true, reason: "what a reload can change restarts nothing", replicas: 2, spec: reconfigure("a=1\n"),
+			reason: "what a reload can change restarts nothing", replicas: 2, spec: reconfigure("a=1\n"),
 			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
 			made:  map[string]int{"db-0": 1, "db-1": 1}, file: "default=1\na=1\n",
 		},
@@ -83,7 +83,7 @@ func scenarios() map[string]scenario {
 			made: map[string]int{"db-0": 1, "db-1": 1}, file: "default=1\n",
 		},
 		"crash": {
-			kill: true, reason: "a server that does not come back recovers with the former files, the others are left alone", replicas: 2,
+			reason: "a server that does not come back recovers with the former files, the others are left alone", replicas: 2,
 			spec:  reconfigure("restart_crash=1\n"),
 			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "TimedOut",
 			made: map[string]int{"db-0": 2, "db-1": 1}, file: "default=1\n",
@@ -106,7 +106,7 @@ func scenarios() map[string]scenario {
 			made: map[string]int{"db-0": 2, "db-1": 2}, file: "default=1\n" + sinceLine(newVersion),
 		},
 		"update refused": {
-			kill: true, reason: "a version that refuses the configuration reaches no pod", replicas: 2, spec: update(pickyVersion),
+			reason: "a version that refuses the configuration reaches no pod", replicas: 2, spec: update(pickyVersion),
 			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "ConfigurationRejected", tried: true,
 			made: map[string]int{"db-0": 1, "db-1": 1}, file: "default=1\n",
 		},

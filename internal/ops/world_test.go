@@ -456,8 +456,14 @@ func (w *world) consistent() {
 	if want, got := gathered.(fakeGathered).text(), string(data[file]); want != got {
 		w.t.Errorf("the spec asks for %q, the Secret holds %q", want, got)
 	}
+	if left := w.trials(); len(left) > 0 {
+		w.t.Errorf("the throwaway pod %s is left", left[0].Name)
+	}
 	hash := report.HashFiles(data)
 	for name, pod := range w.pods() {
+		if image := pod.Spec.Containers[0].Image; image != "pgpool:"+pool.Spec.Version {
+			w.t.Errorf("pod %s has the image %s, the spec asks for version %s", name, image, pool.Spec.Version)
+		}
 		r, err := report.Parse(pod.Annotations)
 		if err != nil || !r.Accepted(hash) || len(r.PendingRestart) > 0 || !isReady(pod) {
 			w.t.Errorf("pod %s is not ready with the configuration in force: %+v, %v", name, r, err)
