@@ -341,6 +341,7 @@ func TestSIGTERMShutsPostgresDownInOrder(t *testing.T) {
 		if code := p.exited(); code != 0 {
 			t.Errorf("the agent of %s ends with code %d", p.name, code)
 		}
+		p.reports("says that no session was cut", func(r report.Report) bool { return r.SessionsCut != nil && *r.SessionsCut == 0 })
 		if log := p.said(); !strings.Contains(log, "database system is shut down") || strings.Contains(log, "immediate shutdown") {
 			t.Errorf("%s was not shut down in order", p.name)
 		}

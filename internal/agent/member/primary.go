@@ -11,6 +11,7 @@ import (
 
 	"github.com/matriarchdb/matriarch/internal/agent/lease"
 	"github.com/matriarchdb/matriarch/internal/agent/pg"
+	"github.com/matriarchdb/matriarch/internal/agent/report"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
@@ -151,10 +152,16 @@ func (m *Member) shutdown(primary bool) error {
 		}
 		end()
 	}
-	slog.Info("shutting the server down")
+	sessions, unknown := m.Server.Sessions(ctx)
+	slog.Info("shutting the server down", "sessions", sessions)
 	if err := m.Server.Stop(ctx); err != nil {
 		return err
 	}
 	slog.Info("the server has ended")
+	if unknown != nil {
+		slog.Warn("cannot tell how many sessions were cut", "error", unknown)
+		return nil
+	}
+	m.Report.Update(func(r *report.Report) { r.SessionsCut = &sessions })
 	return nil
 }

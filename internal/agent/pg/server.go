@@ -324,6 +324,15 @@ func (s *Server) Stop(ctx context.Context) error {
 	return s.process.StopGently(ctx, syscall.SIGINT, syscall.SIGQUIT, immediateReserve)
 }
 
+// Sessions counts the clients' sessions, the agent's own aside. A fast shutdown ends all of them.
+func (s *Server) Sessions(ctx context.Context) (int, error) {
+	text, err := s.askOne(ctx, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> 'matriarch-agent'")
+	if err != nil {
+		return 0, fmt.Errorf("count the sessions: %w", err)
+	}
+	return strconv.Atoi(text)
+}
+
 // StopNow ends the server at once: what demotion means.
 func (s *Server) StopNow() {
 	if s.process == nil {
