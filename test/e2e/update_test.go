@@ -82,6 +82,11 @@ func updatedUnderLoad(t *testing.T, n namespace, load traffic, kind, name, versi
 	if got := n.field(request, ".status.disruption.podsRestarted"); got != "2" {
 		t.Errorf("podsRestarted is %q", got)
 	}
+	for _, measured := range []string{"longestOutage", "probeFailures", "sessionsCut"} {
+		if n.field(request, ".status.disruption."+measured) == "" {
+			t.Errorf("%s was not measured", measured)
+		}
+	}
 	n.ready(strings.ToLower(kind) + "/" + name)
 }
 
