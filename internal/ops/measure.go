@@ -153,7 +153,6 @@ func (run *run) measure() {
 		return
 	}
 	run.noteProbes()
-	run.stopProbesOf()
 	run.noteSessions()
 	d := run.disruption()
 	d.Duration = metav1.Duration{Duration: run.now.Sub(j.Started.Time).Round(time.Second)}

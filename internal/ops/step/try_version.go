@@ -85,6 +85,11 @@ func (s *Scope) verdict(pod *corev1.Pod) Move {
 	if pod.Labels[naming.LabelTrial] != string(s.Request.GetUID()) {
 		return fail(ReasonEdited, fmt.Sprintf("pod %s/%s exists and is not of this request; delete it", pod.Namespace, pod.Name))
 	}
+	if pod.DeletionTimestamp != nil { // of a former attempt, or somebody deleted it; the next look makes a new one
+		move := wait("the throwaway pod " + pod.Name + " of before to go")
+		move.Until = s.Now.Add(trialLook)
+		return move
+	}
 	switch pod.Status.Phase {
 	case corev1.PodSucceeded:
 		return done()
