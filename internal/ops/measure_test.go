@@ -77,7 +77,7 @@ func TestTheLastWordsOfAPodAreHeardThoughItIsGone(t *testing.T) {
 
 func TestTheGapOfNewConnectionsIsMeasuredAcrossOperators(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 1)
+	w := newWorld(t, 2) // so that there is a pod left for the second operator
 	k := probedKind{refuses: &atomic.Bool{}}
 	engine := func() *Reconciler {
 		r := NewReconciler(k, w.client, w.client, Options{Now: w.now})
