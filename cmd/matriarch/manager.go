@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 
+	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -58,6 +59,7 @@ func (o *options) manager(config *rest.Config) (ctrl.Manager, error) {
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         cache.Options{ByObject: byObject, DefaultTransform: cache.TransformStripManagedFields()},
+		Client:                        client.Options{Cache: &client.CacheOptions{DisableFor: provision.Uncached()}},
 		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress:        o.healthAddress,
 		LeaderElection:                o.leaderElection,
@@ -81,7 +83,7 @@ func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, appsv1.AddToScheme, rbacv1.AddToScheme, policyv1.AddToScheme, coordinationv1.AddToScheme,
-		storagev1.AddToScheme, admissionregistrationv1.AddToScheme, eventsv1.AddToScheme, monitoringv1.AddToScheme, petsetv1.AddToScheme, kubedbv1.AddToScheme,
+		storagev1.AddToScheme, admissionregistrationv1.AddToScheme, eventsv1.AddToScheme, monitoringv1.AddToScheme, certmanager.AddToScheme, petsetv1.AddToScheme, kubedbv1.AddToScheme,
 		kubedbv1alpha2.AddToScheme, opsv1alpha1.AddToScheme, catalogv1alpha1.AddToScheme, appcatalogv1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {

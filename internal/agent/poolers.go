@@ -23,10 +23,11 @@ func (rt *runtime) runPooler(stop, around context.Context) error {
 		return err
 	}
 	s := rt.settings
-	applier := apply.New(server, apply.Store{Dir: s.path(naming.RunDir + "/in-force")}, rt.report)
+	applier := apply.New(server, apply.Store{Dir: s.path(naming.RunDir + "/in-force"), Memory: s.path(naming.RunDir + "/certificates-in-force")}, rt.report)
 	secrets := pooler.NewSecrets(rt.client, pooler.Names{Namespace: s.Namespace, Config: s.ConfigSecret, Credentials: s.CredentialsSecret}, applier)
 	following, end := context.WithCancel(around)
 	defer end()
+	rt.followCertificates(following, applier, secrets.Wake)
 	go secrets.Follow(following)
 	p := pooler.Pooler{Server: server, Applier: applier, Report: rt.report, Health: rt.health, Changed: secrets.Changed(), Grace: s.Grace}
 	p.Run(stop)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -31,12 +32,15 @@ func (rt *runtime) runPostgres(stop, around context.Context) error {
 		return fmt.Errorf("read the environment variable %s: %w", naming.EnvSettings, err)
 	}
 	scratch, volume := s.path(naming.RunDir), pg.Volume{Dir: s.path(naming.PostgresDataMount)}
-	server := pg.New(programs, rt.sup, pg.Options{Etc: s.path(naming.PostgresConfigMount), Scratch: scratch, Volume: volume, Settings: settings})
-	applier := apply.New(server, apply.Store{Dir: volume.State()}, rt.report)
+	server := pg.New(programs, rt.sup, pg.Options{
+		Etc: s.path(naming.PostgresConfigMount), Certs: s.path(naming.CertsDir), Scratch: scratch, Volume: volume, Settings: settings,
+	})
+	applier := apply.New(server, apply.Store{Dir: volume.State(), Memory: filepath.Join(scratch, "in-force")}, rt.report)
 	names := member.Names{Namespace: s.Namespace, Config: s.ConfigSecret, Auth: s.AuthSecret, Lease: s.Lease, Source: s.SourceSecret}
 	world := member.NewWorld(rt.client, names, applier, scratch)
 	following, end := context.WithCancel(around)
 	defer end()
+	rt.followCertificates(following, applier, world.Wake)
 	go world.Follow(following)
 
 	m := &member.Member{

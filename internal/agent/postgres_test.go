@@ -51,7 +51,7 @@ func emptyCluster(t *testing.T, size int, pods ...string) *cluster {
 	t.Helper()
 	need(t, "postgres", "initdb", "pg_basebackup")
 	c := &cluster{world: newWorld(t), password: "first"}
-	secrets := []string{"auth", "source"}
+	secrets := []string{"auth", "source", "tls"}
 	for i := range size {
 		pods = append(pods, fmt.Sprintf("db-%d", i))
 	}
@@ -70,8 +70,9 @@ func (c *cluster) add(name string, env ...string) {
 	p := &dbPod{c: c, port: freePort(c.t), config: fmt.Sprintf("config-%d", len(c.members))}
 	c.members = append(c.members, p)
 	p.pod = c.newPod(name, agent.KindPostgres, append([]string{naming.EnvConfigSecret + "=" + p.config,
-		naming.EnvGoverningService + "=unused", naming.EnvInitScripts + "=/var/initdb", agent.EnvPeerAddress + "=127.0.0.1:" + c.members[0].port}, env...)...)
-	p.mkdir("/var/pv", "/etc/config", "/var/initdb")
+		naming.EnvGoverningService + "=unused", naming.EnvInitScripts + "=/var/initdb", naming.EnvTLSSecret + "=tls",
+		agent.EnvPeerAddress + "=127.0.0.1:" + c.members[0].port}, env...)...)
+	p.mkdir("/var/pv", "/etc/config", "/var/initdb", "/tls/certs")
 	p.configure(nil)
 }
 

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/matriarchdb/matriarch/internal/agent/apply"
 	"github.com/matriarchdb/matriarch/internal/agent/health"
 	"github.com/matriarchdb/matriarch/internal/agent/kubeapi"
@@ -68,6 +70,19 @@ func newRuntime(settings Settings) (*runtime, error) {
 	return &runtime{settings: settings, sup: supervise.New(os.Stdout), client: client, announce: announce,
 		report: apply.NewReporter(func(text string) { announce.Annotate(naming.AnnotationReport, text) }),
 		health: state, probes: health.NewProbes(state)}, nil
+}
+
+// followCertificates tells the applier which certificates are published, until ctx ends; changed is called after each
+// change. The applier waits for the first answer.
+func (rt *runtime) followCertificates(ctx context.Context, applier *apply.Applier, changed func()) {
+	if rt.settings.TLSSecret == "" {
+		return
+	}
+	applier.AwaitCertificates()
+	go rt.client.FollowSecret(ctx, rt.settings.TLSSecret, func(secret *corev1.Secret) {
+		applier.Certify(apply.CertificatesOf(secret))
+		changed()
+	})
 }
 
 // retryEvery is the pause after what looks like it needs a person.

@@ -41,6 +41,8 @@ type Settings struct {
 	AuthSecret        string
 	Lease             string
 	GoverningService  string
+	// TLSSecret holds the published certificates; empty if the pod was made for none.
+	TLSSecret string
 	// SourceSecret describes the server that the cluster follows; empty for a cluster of its own.
 	SourceSecret string
 	// InitScripts is the file or folder of the scripts for a new cluster; empty is none.
@@ -75,6 +77,7 @@ func SettingsFromEnv() (Settings, error) {
 		Kind: need(naming.EnvKind), Instance: need(naming.EnvInstance), Pod: need(naming.EnvPodName),
 		Namespace: need(naming.EnvPodNamespace), PodUID: need(naming.EnvPodUID), ConfigSecret: need(naming.EnvConfigSecret),
 		Grace: defaultGrace, PeerAddress: os.Getenv(EnvPeerAddress), Root: os.Getenv(EnvRoot), Listen: os.Getenv(EnvListen),
+		TLSSecret: os.Getenv(naming.EnvTLSSecret),
 	}
 	switch s.Kind {
 	case KindPostgres:

@@ -46,7 +46,7 @@ type Kind interface {
 }
 
 // Reader reads objects for Gather. Whatever is read through it, found or not, is followed until the next Gather.
-// It has no cluster-wide list: a List must be restricted to a namespace.
+// It has no list of everything: a List must be restricted to a namespace or by labels.
 type Reader = client.Reader
 
 // Gathered is what Gather found. Only the kind that made it looks inside.

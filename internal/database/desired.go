@@ -22,6 +22,8 @@ type Desired struct {
 	// Config is the Secret naming.ConfigSecret: its keys are the server's final files, and the annotation
 	// naming.AnnotationConfigHash is report.HashFiles of them.
 	Config *corev1.Secret
+	// TLS are the certificates; nil for an instance that has none and had none.
+	TLS *TLS `json:",omitempty"`
 	// Secrets are further generated Secrets, such as credential files.
 	Secrets []*corev1.Secret
 	// Lease is created if missing and never changed afterwards: its spec belongs to the agents.

@@ -187,7 +187,7 @@ func (f *Follower) changed(key target, labelSets ...map[string]string) {
 		f.wakeUp(owner)
 	}
 	for s, owners := range f.byScope {
-		if s.GroupVersionKind != key.GroupVersionKind || s.namespace != key.Namespace || !selects(s.selector, labelSets) {
+		if s.GroupVersionKind != key.GroupVersionKind || s.namespace != "" && s.namespace != key.Namespace || !selects(s.selector, labelSets) {
 			continue
 		}
 		for owner := range owners {

@@ -65,8 +65,8 @@ func (r *Reading) Get(ctx context.Context, name client.ObjectKey, obj client.Obj
 	return r.follower.getSingle(ctx, r.owner, key, obj)
 }
 
-// List reads the objects of one namespace, by label if a selector is given, and follows the set. Of a partial kind it
-// sees only what the cache holds.
+// List reads the objects of one namespace, or those with certain labels in all namespaces, and follows the set. Of a
+// partial kind it sees only what the cache holds.
 func (r *Reading) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	gvk, err := apiutil.GVKForObject(list, r.follower.scheme)
 	if err != nil {
@@ -74,12 +74,12 @@ func (r *Reading) List(ctx context.Context, list client.ObjectList, opts ...clie
 	}
 	gvk.Kind = strings.TrimSuffix(gvk.Kind, "List")
 	options := (&client.ListOptions{}).ApplyOptions(opts)
-	if options.Namespace == "" {
-		return fmt.Errorf("list %s: give a namespace: lists over the whole cluster are not followed", gvk.Kind)
-	}
 	selector := labels.Everything()
 	if options.LabelSelector != nil {
 		selector = options.LabelSelector
+	}
+	if options.Namespace == "" && selector.Empty() {
+		return fmt.Errorf("list %s: give a namespace or labels: lists over the whole cluster are not followed", gvk.Kind)
 	}
 	s := scope{gvk, options.Namespace, selector.String()}
 	r.seen.scopes[s] = true

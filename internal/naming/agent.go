@@ -58,6 +58,7 @@ const (
 	EnvConfigSecret      = "MATRIARCH_CONFIG_SECRET"      // name of the configuration Secret
 	EnvCredentialsSecret = "MATRIARCH_CREDENTIALS_SECRET" // poolers: name of the Secret with users' credentials
 	EnvAuthSecret        = "MATRIARCH_AUTH_SECRET"        // name of the administrator's Secret
+	EnvTLSSecret         = "MATRIARCH_TLS_SECRET"         // name of the Secret with the certificates; absent without TLS
 	EnvLease             = "MATRIARCH_LEASE"              // Postgres: name of the leader Lease
 	EnvSourceSecret      = "MATRIARCH_SOURCE_SECRET"      // Postgres: name of the Secret of the server that a remote replica follows
 	EnvGoverningService  = "MATRIARCH_GOVERNING_SERVICE"  // Postgres: name of the headless Service

@@ -13,6 +13,8 @@ const (
 	LabelPostgresCluster = "postgreses.kubedb.com/database.cluster"
 	// LabelReadReplica is on everything of a group of read replicas, with the group's name as its value.
 	LabelReadReplica = "postgreses.kubedb.com/database.read-replica"
+	// LabelBackend is on the pods of a pooler: BackendKey of the AppBinding that they connect to.
+	LabelBackend = "matriarch.dev/backend"
 
 	ManagedBy          = "kubedb.com"
 	ComponentDatabase  = "database"

@@ -3,6 +3,11 @@
 // written for it look for them.
 package naming
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
 // DNSLabelMax is the longest name that Kubernetes accepts for Services and as a label value (RFC 1123 label).
 const DNSLabelMax = 63
 
@@ -68,3 +73,13 @@ func LeaderLease(db string) string { return withSuffix(db, "-leader") }
 // CertSecret holds the certificate with the given alias (server, client, metrics-exporter); the cert-manager
 // Certificate has the same name.
 func CertSecret(db, alias string) string { return withSuffix(db, "-"+alias+"-cert") }
+
+// TLSSecret holds the certificates that the members of a database share, as the operator publishes them: agents and
+// poolers read this one, never those of the issuer.
+func TLSSecret(db string) string { return withSuffix(db, "-tls-certs") }
+
+// BackendKey is the value of LabelBackend for the AppBinding of that name.
+func BackendKey(namespace, name string) string {
+	sum := sha256.Sum256([]byte(namespace + "/" + name))
+	return hex.EncodeToString(sum[:8])
+}

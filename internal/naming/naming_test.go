@@ -16,7 +16,7 @@ func names(db, uid string) map[string]string {
 		"Service/read replicas": ReadReplicaService(db), "Service/group": ReadReplicaGroupService(db, "rr"), "Service/another group": ReadReplicaGroupService(db, "pods"),
 		"Secret/auth": AuthSecret(db), "Secret/config": ConfigSecret(db, uid), "Secret/pcp": PCPSecret(db, uid), "Secret/backend": BackendSecret(db),
 		"Secret/server": CertSecret(db, "server"), "Secret/client": CertSecret(db, "client"), "Secret/exporter": CertSecret(db, "metrics-exporter"),
-		"Secret/source": SourceSecret(db), "Lease/leader": LeaderLease(db),
+		"Secret/source": SourceSecret(db), "Secret/tls": TLSSecret(db), "Lease/leader": LeaderLease(db),
 	}
 }
 
@@ -44,7 +44,7 @@ func TestNamesAreTheOnesThatScriptsLookFor(t *testing.T) {
 		"Service/read replicas": "pg-rr", "Service/group": "pg-rr-rr", "Service/another group": "pg-rr-pods",
 		"Secret/auth": "pg-auth", "Secret/config": "pg-4d5e6f", "Secret/pcp": "pg-pcp-4d5e6f", "Secret/backend": "pg-backend",
 		"Secret/server": "pg-server-cert", "Secret/client": "pg-client-cert", "Secret/exporter": "pg-metrics-exporter-cert",
-		"Secret/source": "pg-source", "Lease/leader": "pg-leader",
+		"Secret/source": "pg-source", "Secret/tls": "pg-tls-certs", "Lease/leader": "pg-leader",
 	}
 	if diff := cmp.Diff(want, names("pg", "0a1b2c3d-0000-0000-0000-0000004d5e6f")); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
@@ -83,5 +83,20 @@ func TestWhichLabelsAreInherited(t *testing.T) {
 	}
 	if _, found := Selector(NamePostgres, "pg")[LabelComponent]; found {
 		t.Error("the component is in a selector")
+	}
+}
+
+func TestABackendIsNamedByNamespaceAndName(t *testing.T) {
+	t.Parallel()
+	keys := []string{BackendKey("a", "pg"), BackendKey("b", "pg"), BackendKey("a", "pg2"), BackendKey("a/pg", "")}
+	for i, key := range keys {
+		if problems := validation.IsValidLabelValue(key); len(problems) > 0 {
+			t.Errorf("%q is no label value: %v", key, problems)
+		}
+		for _, other := range keys[:i] {
+			if key == other {
+				t.Errorf("two AppBindings share the key %q", key)
+			}
+		}
 	}
 }

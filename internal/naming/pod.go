@@ -42,15 +42,26 @@ const (
 	PostgresHBA  = "pg_hba.conf"
 	PostgresUser = "user.conf"
 	// PostgresSlots lists the pods, one on a line, for each of which a replication slot is kept.
-	PostgresSlots   = "replication-slots"
-	PostgresInline  = "inline.conf"
-	PostgresTune    = "pgtune.conf"
-	PgpoolConf      = "pgpool.conf"
-	PgpoolHBA       = "pool_hba.conf"
-	PgpoolPCP       = "pcp.conf"
-	PgpoolPasswords = "pool_passwd"
-	PgBouncerIni    = "pgbouncer.ini"
-	PgBouncerUsers  = "userlist"
+	PostgresSlots = "replication-slots"
+	// PostgresUpstream holds the TLS options of the connections to the primary, as libpq writes them.
+	PostgresUpstream = "upstream.conninfo"
+	PostgresInline   = "inline.conf"
+	PostgresTune     = "pgtune.conf"
+	PgpoolConf       = "pgpool.conf"
+	PgpoolHBA        = "pool_hba.conf"
+	PgpoolPCP        = "pcp.conf"
+	PgpoolPasswords  = "pool_passwd"
+	PgBouncerIni     = "pgbouncer.ini"
+	PgBouncerUsers   = "userlist"
+)
+
+// Certificates as files: the keys of the Secret TLSSecret, and names in the pods.
+const (
+	TLSCA        = "ca.crt"
+	TLSServerCrt = "server.crt"
+	TLSServerKey = "server.key"
+	TLSClientCrt = "client.crt"
+	TLSClientKey = "client.key"
 )
 
 // Names of ports.

@@ -23,7 +23,7 @@ import (
 func (r *Reconciler) apply(ctx context.Context, s *scope) (bool, kube.Outcome) {
 	var errs []error
 	for _, step := range []func(context.Context, *scope) error{
-		r.applySupport, r.ensureLease, r.applySets, r.applyBindings, r.removeAbsent,
+		r.applyCertificates, r.applySupport, r.ensureLease, r.applySets, r.applyBindings, r.removeAbsent,
 	} {
 		errs = append(errs, step(ctx, s))
 	}
@@ -46,6 +46,27 @@ func (r *Reconciler) applySupport(ctx context.Context, s *scope) error {
 		items = append(items, item{secret, ""})
 	}
 	return r.applyAll(ctx, s, items)
+}
+
+// applyCertificates applies what the certificates need, where the cluster has cert-manager.
+func (r *Reconciler) applyCertificates(ctx context.Context, s *scope) error {
+	tls := s.desired.TLS
+	if tls == nil {
+		return nil
+	}
+	var errs []error
+	for _, certificate := range tls.Certificates {
+		known, err := r.cluster.knows(certificate)
+		if err == nil && known {
+			_, err = r.applyOne(ctx, s, item{certificate, ""})
+		}
+		errs = append(errs, err)
+	}
+	if tls.Published != nil {
+		_, err := r.applyOne(ctx, s, item{tls.Published, ""})
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // applySets applies the PetSets and what belongs to them.

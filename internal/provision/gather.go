@@ -48,6 +48,11 @@ func (r *Reconciler) build(_ context.Context, s *scope) (bool, kube.Outcome) {
 		return false, kube.Stalled(fmt.Errorf("build the objects of %s: %w", s.title(), err))
 	}
 	s.desired = &desired
+	if tls := desired.TLS; tls != nil && tls.Waits != "" {
+		s.set(sharedv1.ConditionDatabaseDependencyReady, false, sharedv1.ReasonFailedToEnsureDependency, "waiting for "+tls.Waits)
+	} else {
+		s.remove(sharedv1.ConditionDatabaseDependencyReady)
+	}
 	return true, kube.WaitUntil(desired.Recheck)
 }
 

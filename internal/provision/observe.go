@@ -124,6 +124,11 @@ func (s *scope) persistentSecrets() []string {
 	if s.Info.PersistentSecrets != nil {
 		names = append(names, s.Info.PersistentSecrets(s.Name(), string(s.Object.GetUID()))...)
 	}
+	for _, alias := range []string{
+		sharedv1.CertificateAliasServer, sharedv1.CertificateAliasClient, sharedv1.CertificateAliasMetricsExporter,
+	} {
+		names = append(names, naming.CertSecret(s.Name(), alias)) // cert-manager made them, with the instance's labels
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -105,6 +106,12 @@ func CacheByObject(kinds []database.Kind) (map[client.Object]cache.ByObject, err
 func Coverage() kube.Coverage {
 	return kube.Coverage{
 		Partial: []client.Object{&corev1.Secret{}, &corev1.ServiceAccount{}, &corev1.Service{}, &corev1.Pod{}},
-		Absent:  []client.Object{&corev1.ConfigMap{}},
+		Absent:  append([]client.Object{&corev1.ConfigMap{}}, Uncached()...),
 	}
+}
+
+// Uncached are kinds that the manager's client must not read through a cache: they may be absent from the cluster, and of
+// those that exist only a few are of interest.
+func Uncached() []client.Object {
+	return []client.Object{&certmanager.Certificate{}, &certmanager.Issuer{}, &certmanager.ClusterIssuer{}}
 }

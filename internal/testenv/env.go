@@ -14,11 +14,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
+	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/go-logr/logr"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -41,6 +43,8 @@ type Options struct {
 	AddToScheme []func(*runtime.Scheme) error
 	// CRDs are files or directories relative to the module's root. Default: config/crd.
 	CRDs []string
+	// CertManager adds the CRDs of cert-manager, from its module. Its controllers do not run: tests play them.
+	CertManager bool
 }
 
 // Env is a running API server.
@@ -113,6 +117,13 @@ func Start(opts Options) (*Env, error) {
 	for _, path := range opts.CRDs {
 		e.server.CRDDirectoryPaths = append(e.server.CRDDirectoryPaths, filepath.Join(root, path))
 	}
+	if opts.CertManager {
+		crds, err := certManagerCRDs()
+		if err != nil {
+			return nil, err
+		}
+		e.server.CRDDirectoryPaths = append(e.server.CRDDirectoryPaths, crds)
+	}
 	if e.Config, err = e.server.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the API server for tests: %w", err), e.server.Stop())
 	}
@@ -134,7 +145,7 @@ func (e *Env) Stop() error {
 func newScheme(extra []func(*runtime.Scheme) error) (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	add := append([]func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, appsapi.AddToScheme,
+		clientgoscheme.AddToScheme, certmanager.AddToScheme, apiextensionsv1.AddToScheme, appsapi.AddToScheme,
 	}, extra...)
 	for _, f := range add {
 		if err := f(scheme); err != nil {
@@ -142,6 +153,16 @@ func newScheme(extra []func(*runtime.Scheme) error) (*runtime.Scheme, error) {
 		}
 	}
 	return scheme, nil
+}
+
+// certManagerCRDs finds the folder with the CRDs in cert-manager's module.
+func certManagerCRDs() (string, error) {
+	const module = "github.com/cert-manager/cert-manager"
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module %s: %w", module, err)
+	}
+	return filepath.Join(strings.TrimSpace(string(dir)), "deploy", "crds"), nil
 }
 
 // moduleRoot finds the directory of go.mod above the working directory, which is a package's directory in tests.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"testing"
 
+	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -39,8 +40,11 @@ func (e *Env) Manager(t testing.TB, opts ManagerOptions) (mgr ctrl.Manager, stop
 		cacheOptions.DefaultNamespaces = map[string]cache.Config{opts.Namespace: {}}
 	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme:     e.Scheme,
-		Cache:      cacheOptions,
+		Scheme: e.Scheme,
+		Cache:  cacheOptions,
+		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{
+			&certmanager.Certificate{}, &certmanager.Issuer{}, &certmanager.ClusterIssuer{}, // as the operator does
+		}}},
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	})

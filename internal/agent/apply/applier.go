@@ -21,12 +21,16 @@ type Applier struct {
 	mu       sync.Mutex
 	wanted   Set
 	former   Files // what the configuration Secret keeps as the content before the present one
-	complete bool  // all Secrets were seen
+	complete bool  // all Secrets but that with the certificates were seen
+	awaits   bool  // the Secret with the certificates, or its absence, was not seen yet
 	missing  string
 
-	inForce Set
-	begun   Set    // what the server started with last
-	refused string // hash of the configuration refused last, not to be tried again
+	inForce  Set
+	begun    Set             // what the server started with last
+	refused  string          // hash of the configuration refused last, not to be tried again
+	badCerts string          // hash of the certificates refused last, not to be tried again
+	serving  *report.Serving // what the server showed last
+	unproven bool            // the server has not been seen to show the certificates in force
 }
 
 // New returns an Applier.
@@ -34,10 +38,11 @@ func New(server Server, store Store, reporter *Reporter) *Applier {
 	return &Applier{server: server, store: store, report: reporter}
 }
 
-// Want says what the Secrets hold now.
+// Want says what the Secrets hold now, apart from the certificates.
 func (a *Applier) Want(set Set, former Files) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	set.Certificates = a.wanted.Certificates
 	a.wanted, a.former, a.complete, a.missing = set, former, true, ""
 }
 
@@ -76,7 +81,7 @@ func (a *Applier) Start(ctx context.Context, start func(context.Context) error) 
 		if err != nil {
 			return err
 		}
-		a.started(wanted, set, first)
+		a.started(ctx, wanted, set, first)
 		return nil
 	}
 	a.reject(wanted.Config, first)
@@ -94,14 +99,15 @@ func (a *Applier) candidates() (wanted Set, sets []Set, err error) {
 	defer a.mu.Unlock()
 	kept, found := a.store.Load()
 	switch {
-	case a.complete:
+	case a.complete && !a.awaits:
 		wanted = a.wanted
+		wanted.Certificates = a.usable(wanted.Certificates, kept.Certificates)
 		sets = append(sets, wanted)
 		if a.former != nil {
-			sets = append(sets, Set{Config: a.former, Credentials: wanted.Credentials})
+			sets = append(sets, Set{Config: a.former, Credentials: wanted.Credentials, Certificates: wanted.Certificates})
 		}
 		if found && !kept.same(wanted) {
-			sets = append(sets, Set{Config: kept.Config, Credentials: wanted.Credentials})
+			sets = append(sets, Set{Config: kept.Config, Credentials: wanted.Credentials, Certificates: wanted.Certificates})
 		}
 	case found:
 		wanted = kept
@@ -124,8 +130,9 @@ func (a *Applier) startWith(ctx context.Context, set Set, start func(context.Con
 	return start(ctx)
 }
 
-func (a *Applier) started(wanted, set Set, first *Refusal) {
+func (a *Applier) started(ctx context.Context, wanted, set Set, first *Refusal) {
 	a.begun = set
+	a.unproven = a.prove(ctx, set) != nil
 	var rejected *report.Rejection
 	if first != nil {
 		a.refused = wanted.Config.Hash()
@@ -138,7 +145,7 @@ func (a *Applier) started(wanted, set Set, first *Refusal) {
 // reported and is no error.
 func (a *Applier) Sync(ctx context.Context) error {
 	a.mu.Lock()
-	wanted, complete := a.wanted, a.complete
+	wanted, complete := a.wanted, a.complete && !a.awaits
 	a.mu.Unlock()
 	if !complete {
 		return nil
@@ -146,18 +153,22 @@ func (a *Applier) Sync(ctx context.Context) error {
 	if wanted.Config.Hash() == a.refused {
 		wanted.Config = a.inForce.Config
 	}
-	if wanted.same(a.inForce) {
+	wanted.Certificates = a.usable(wanted.Certificates, a.inForce.Certificates)
+	if wanted.same(a.inForce) && !a.unproven {
 		a.forgive()
 		return nil
 	}
 	err := a.bring(ctx, wanted)
+	if bad := (*badCertificates)(nil); errors.As(err, &bad) {
+		return a.keepCertificates(ctx, wanted, bad)
+	}
 	var refusal *Refusal
 	if !errors.As(err, &refusal) {
 		return err
 	}
 	a.reject(wanted.Config, refusal)
 	// The refused set may be on disk: put back what is in force, with the newest credentials.
-	back := Set{Config: a.inForce.Config, Credentials: wanted.Credentials}
+	back := Set{Config: a.inForce.Config, Credentials: wanted.Credentials, Certificates: wanted.Certificates}
 	if err := a.bringUntried(ctx, back); err != nil {
 		return fmt.Errorf("return to the configuration in force: %w", err)
 	}
@@ -184,6 +195,10 @@ func (a *Applier) bringUntried(ctx context.Context, set Set) error {
 	if err != nil {
 		return err
 	}
+	if err := a.prove(ctx, set); err != nil {
+		return err
+	}
+	a.unproven = false
 	a.accept(set, pending, nil)
 	return nil
 }
@@ -220,6 +235,12 @@ func (a *Applier) accept(set Set, pending []string, rejected *report.Rejection) 
 	a.report.Update(func(r *report.Report) {
 		r.ConfigHash = set.Config.Hash()
 		r.CredentialsHash = set.Credentials.Hash()
+		if !a.unproven {
+			r.CertificateHash, r.Serving = set.Certificates.Hash(), a.serving
+			if a.badCerts == "" {
+				r.CertificateProblem = ""
+			}
+		}
 		r.PendingRestart = pending
 		if inCluster {
 			r.AfterPrimary, r.BeforePrimary = clustered.RestartOrder(pending)

@@ -12,33 +12,47 @@ import (
 type Store struct {
 	// Dir must be on a file system that is as confidential as the files.
 	Dir string
+	// Memory is a folder in memory that lives as long as the pod: private keys are never kept on a disk. Without it no
+	// certificates are kept.
+	Memory string
 }
 
 const (
 	configDir      = "config"
 	credentialsDir = "credentials"
+	certsDir       = "certificates"
 	generationLink = "current"
 )
 
 // Save keeps a set in place of the one kept before; a kill in between leaves the former one.
 func (s Store) Save(set Set) error {
-	name := set.Config.Hash() + "-" + set.Credentials.Hash()
-	link := filepath.Join(s.Dir, generationLink)
+	err := saveGeneration(s.Dir, set.Config.Hash()+"-"+set.Credentials.Hash(),
+		map[string]Files{configDir: set.Config, credentialsDir: set.Credentials})
+	if err != nil || s.Memory == "" {
+		return err
+	}
+	return saveGeneration(s.Memory, "of-"+set.Certificates.Hash(), map[string]Files{certsDir: set.Certificates})
+}
+
+func saveGeneration(dir, name string, folders map[string]Files) error {
+	link := filepath.Join(dir, generationLink)
 	if old, err := os.Readlink(link); err == nil && old == name {
 		return nil
 	}
-	generation := filepath.Join(s.Dir, name)
-	err := errors.Join(saveFiles(filepath.Join(generation, configDir), set.Config),
-		saveFiles(filepath.Join(generation, credentialsDir), set.Credentials))
+	generation := filepath.Join(dir, name)
+	err := os.MkdirAll(generation, 0o700)
+	for folder, files := range folders {
+		err = errors.Join(err, saveFiles(filepath.Join(generation, folder), files))
+	}
 	if err != nil {
 		return err
 	}
 	temp := link + ".new"
 	_ = os.Remove(temp)
 	if err := errors.Join(os.Symlink(name, temp), os.Rename(temp, link)); err != nil {
-		return fmt.Errorf("keep the files in force in %s: %w", s.Dir, err)
+		return fmt.Errorf("keep the files in force in %s: %w", dir, err)
 	}
-	s.prune(name)
+	prune(dir, name)
 	return nil
 }
 
@@ -53,14 +67,18 @@ func (s Store) Load() (Set, bool) {
 	if err != nil {
 		return Set{}, false
 	}
-	return Set{Config: config, Credentials: credentials}, true
+	set := Set{Config: config, Credentials: credentials}
+	if s.Memory != "" {
+		set.Certificates, err = loadFiles(filepath.Join(s.Memory, generationLink, certsDir))
+	}
+	return set, err == nil
 }
 
-func (s Store) prune(keep string) {
-	entries, _ := os.ReadDir(s.Dir)
+func prune(dir, keep string) {
+	entries, _ := os.ReadDir(dir)
 	for _, entry := range entries {
 		if entry.Name() != keep && entry.Name() != generationLink {
-			_ = os.RemoveAll(filepath.Join(s.Dir, entry.Name()))
+			_ = os.RemoveAll(filepath.Join(dir, entry.Name()))
 		}
 	}
 }

@@ -14,6 +14,9 @@ import (
 // it into place. A kill at any point before the staged directory is complete starts over with a clean one; the
 // cluster's identity is recorded in the Lease before the first client is served (runPrimary).
 func (m *Member) initialise(stop context.Context) error {
+	if err := m.equip(); err != nil {
+		return err
+	}
 	admin, _ := m.World.Admin()
 	slog.Info("making a new cluster")
 	if err := m.Server.InitDB(stop, admin); err != nil {

@@ -55,7 +55,7 @@ func (w *World) sawSource(secret *corev1.Secret) {
 	w.mu.Lock()
 	w.source = &source
 	w.mu.Unlock()
-	w.wake()
+	w.Wake()
 }
 
 // recallSource takes the source from before a restart of the container.
@@ -91,10 +91,16 @@ type origin struct {
 // member is promoted.
 func (m *Member) origin() origin {
 	if source, about := m.World.Source(); about.Known && !m.ReadReplica && m.Ordinal == decide.First {
-		return origin{at: source.At, as: source.As, source: source.Name}
+		return origin{at: foreign(source.At), as: source.As, source: source.Name}
 	}
 	admin, _ := m.World.Admin()
 	return origin{at: m.Upstream(m.World.Lease().Holder), as: admin}
+}
+
+// foreign marks an address as one outside of the cluster: its certificates are not ours to verify.
+func foreign(at pg.Upstream) pg.Upstream {
+	at.Foreign = true
+	return at
 }
 
 // checkSource refuses a source that this server cannot follow, before anything is copied.

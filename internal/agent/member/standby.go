@@ -13,6 +13,9 @@ import (
 // clone copies what the member streams from beside the place of the data directory and puts the copy into place.
 func (m *Member) clone(stop context.Context) error {
 	from := m.origin()
+	if err := m.equip(); err != nil {
+		return err
+	}
 	if err := m.checkSource(stop, from); err != nil {
 		return err
 	}
@@ -44,6 +47,9 @@ func (m *Member) clone(stop context.Context) error {
 // data stay in any case.
 func (m *Member) reclone(stop context.Context) error {
 	from := m.origin()
+	if err := m.equip(); err != nil {
+		return err
+	}
 	room, err := m.Server.RoomForClone(stop, from.at, from.as)
 	if err != nil && from.source == "" {
 		return err // the primary does not answer: not the moment to remove anything
@@ -57,6 +63,15 @@ func (m *Member) reclone(stop context.Context) error {
 	return m.clone(stop)
 }
 
+// equip gives the server what it needs to reach the primary.
+func (m *Member) equip() error {
+	set, err := m.Applier.Wanted()
+	if err != nil {
+		return err
+	}
+	return m.Server.Equip(set)
+}
+
 // follow serves as a standby until stop ends, the server dies, or its data turns out to be unable to follow. When it
 // returns no PostgreSQL runs.
 func (m *Member) follow(stop context.Context) error { return m.followFrom(stop, m.origin(), nil) }
@@ -64,6 +79,9 @@ func (m *Member) follow(stop context.Context) error { return m.followFrom(stop, 
 // followFrom is follow with a word from elsewhere, gone, that ends it.
 func (m *Member) followFrom(stop context.Context, from origin, gone <-chan error) error {
 	admin, _ := m.World.Admin()
+	if err := m.equip(); err != nil {
+		return err
+	}
 	if err := m.Volume.Tidy(); err != nil {
 		return err
 	}
@@ -145,7 +163,8 @@ func (m *Member) standbyDuties(ctx context.Context, _ pg.Admin) error {
 		return err
 	}
 	m.Applier.Review()
-	return m.Server.Repoint(m.conninfo(from))
+	secured := m.Server.SecureUpstream(ctx, from.at, from.as)
+	return errors.Join(secured, m.Server.Repoint(m.conninfo(from)))
 }
 
 func (m *Member) conninfo(from origin) string { return m.Server.Conninfo(from.at, from.as, m.Pod) }

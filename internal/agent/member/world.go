@@ -94,7 +94,7 @@ func (w *World) Lease() decide.Lease {
 }
 
 func (w *World) sawConfig(secret *corev1.Secret) {
-	defer w.wake()
+	defer w.Wake()
 	if secret == nil {
 		w.applier.Lack(fmt.Sprintf("Secret %s/%s does not exist", w.names.Namespace, w.names.Config))
 		return
@@ -115,7 +115,7 @@ func (w *World) sawAuth(secret *corev1.Secret) {
 	w.mu.Lock()
 	w.admin = &admin
 	w.mu.Unlock()
-	w.wake()
+	w.Wake()
 }
 
 func (w *World) sawLease(l *coordinationv1.Lease) {
@@ -125,11 +125,12 @@ func (w *World) sawLease(l *coordinationv1.Lease) {
 	w.lease, w.seen = l, true
 	w.mu.Unlock()
 	if !same {
-		w.wake()
+		w.Wake()
 	}
 }
 
-func (w *World) wake() {
+// Wake says that something is new.
+func (w *World) Wake() {
 	select {
 	case w.changed <- struct{}{}:
 	default:

@@ -16,7 +16,11 @@ import (
 )
 
 // Upstream is the primary as a standby reaches it.
-type Upstream struct{ Host, Port string }
+type Upstream struct {
+	Host, Port string
+	// Foreign is true for a server outside of this cluster, which has certificates of its own.
+	Foreign bool
+}
 
 // Address is host:port.
 func (u Upstream) Address() string { return net.JoinHostPort(u.Host, u.Port) }
@@ -31,10 +35,9 @@ func (s *Server) passfile() string { return filepath.Join(s.opts.Scratch, "passf
 
 // Conninfo is the primary_conninfo of a standby with this name.
 func (s *Server) Conninfo(from Upstream, admin Admin, name string) string {
-	quote := func(value string) string { return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'" }
 	// Keepalives notice a primary whose node has gone; the kernel's defaults take hours.
-	return fmt.Sprintf("host=%s port=%s user=%s passfile=%s application_name=%s connect_timeout=5 keepalives_idle=5 keepalives_interval=2 keepalives_count=3 sslmode=prefer",
-		quote(from.Host), quote(from.Port), quote(admin.User), quote(s.passfile()), quote(name))
+	return fmt.Sprintf("host=%s port=%s user=%s passfile=%s application_name=%s connect_timeout=5 keepalives_idle=5 keepalives_interval=2 keepalives_count=3 %s",
+		quoteConn(from.Host), quoteConn(from.Port), quoteConn(admin.User), quoteConn(s.passfile()), quoteConn(name), s.peer.options(from, s.peer.used))
 }
 
 // Clone copies a server into the staged directory and makes the copy a standby's. slot, if not empty, is the replication
@@ -48,7 +51,7 @@ func (s *Server) Clone(ctx context.Context, from Upstream, as Admin, slot string
 		return err
 	}
 	staged := s.opts.Volume.Staged()
-	args := []string{"-D", staged, "-h", from.Host, "-p", from.Port, "-U", as.User, "--no-password",
+	args := []string{"-D", staged, "-d", s.upstream(from, as), "--no-password",
 		"--wal-method=stream", "--checkpoint=fast", "--no-sync"}
 	if slot != "" {
 		args = append(args, "--slot="+slot)
@@ -62,12 +65,12 @@ func (s *Server) Clone(ctx context.Context, from Upstream, as Admin, slot string
 }
 
 // connectUpstream opens a session on another server; more are further words of the connection string.
-func connectUpstream(ctx context.Context, from Upstream, as Admin, more string) (*pgconn.PgConn, error) {
-	config, err := pgconn.ParseConfig(fmt.Sprintf("host=%s port=%s sslmode=prefer connect_timeout=5 %s", from.Host, from.Port, more))
+func (s *Server) connectUpstream(ctx context.Context, from Upstream, as Admin, more string) (*pgconn.PgConn, error) {
+	config, err := pgconn.ParseConfig(s.upstream(from, as) + " connect_timeout=5 " + more)
 	if err != nil {
 		return nil, fmt.Errorf("reach the server at %s: %w", from.Address(), err)
 	}
-	config.User, config.Password = as.User, as.Password
+	config.Password = as.Password
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("reach the server at %s: %w", from.Address(), err)

@@ -67,9 +67,11 @@ func (s *Server) Reload(ctx context.Context, _ apply.Set) ([]string, error) {
 }
 
 // refusedHBA reads the file on disk as the server would and returns what is wrong with it; the server itself would only
-// log it and keep the former rules.
+// log it and keep the former rules. Lines for TLS alone are no error: the server says so of them as long as ssl is off,
+// and the same reload may turn it on.
 func (s *Server) refusedHBA(ctx context.Context) (string, error) {
-	wrong, err := s.column(ctx, "SELECT format('pg_hba.conf: line %s: %s', line_number, error) FROM pg_hba_file_rules WHERE error IS NOT NULL")
+	wrong, err := s.column(ctx, `SELECT format('pg_hba.conf: line %s: %s', line_number, error) FROM pg_hba_file_rules
+		WHERE error IS NOT NULL AND error NOT LIKE 'hostssl record cannot match%'`)
 	if err != nil || len(wrong) == 0 {
 		return "", err
 	}

@@ -26,6 +26,8 @@ import (
 type Options struct {
 	// Etc is where copies of the configuration's parts are put for people to read.
 	Etc string
+	// Certs is where certificates are put, a folder in memory.
+	Certs string
 	// Scratch is a private folder in memory.
 	Scratch string
 	// Volume is the member's volume.
@@ -46,6 +48,7 @@ type Server struct {
 	process   *supervise.Process
 	settings  *conf.Settings // of the file written last
 	begun     *conf.Settings // of the file that the process was started with
+	peer      peer
 	losses    atomic.Int64
 	lossWords atomic.Pointer[string]
 	slotted   atomic.Pointer[[]string] // the members with slots, of the configuration written last
@@ -86,6 +89,9 @@ func (s *Server) Vet(ctx context.Context, set apply.Set) error {
 			return &apply.Refusal{Words: "the configuration Secret has no key " + key}
 		}
 	}
+	if err := s.lacksCertificates(set); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp(s.opts.Scratch, "vet")
 	if err != nil {
 		return fmt.Errorf("judge a candidate: %w", err)
@@ -105,10 +111,13 @@ func (s *Server) Vet(ctx context.Context, set apply.Set) error {
 	return err
 }
 
-// Write puts the files into the data directory.
+// Write puts the certificates into their folder and the other files into the data directory.
 func (s *Server) Write(set apply.Set) error {
 	settings, err := s.parse(set)
 	if err != nil {
+		return err
+	}
+	if err := s.Equip(set); err != nil {
 		return err
 	}
 	for key, content := range set.Config {

@@ -167,7 +167,7 @@ func (s *Server) HasSlot(ctx context.Context, from Upstream, admin Admin, name s
 func (s *Server) askUpstream(ctx context.Context, from Upstream, admin Admin, statement string, parameters ...string) ([][]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, sqlTimeout)
 	defer cancel()
-	conn, err := connectUpstream(ctx, from, admin, "dbname=postgres")
+	conn, err := s.connectUpstream(ctx, from, admin, "dbname=postgres")
 	if err != nil {
 		return nil, err
 	}

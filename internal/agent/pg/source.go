@@ -23,7 +23,7 @@ type Identity struct {
 func (s *Server) Identify(ctx context.Context, from Upstream, as Admin) (Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, sqlTimeout)
 	defer cancel()
-	conn, err := connectUpstream(ctx, from, as, "replication=true")
+	conn, err := s.connectUpstream(ctx, from, as, "replication=true")
 	if err != nil {
 		return Identity{}, err
 	}

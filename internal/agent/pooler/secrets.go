@@ -57,17 +57,18 @@ func (s *Secrets) saw(name string, secret *corev1.Secret) {
 	for _, needed := range []string{s.config, s.credentials} {
 		if s.states[needed] == nil {
 			s.applier.Lack(fmt.Sprintf("Secret %s/%s does not exist", s.namespace, needed))
-			s.wake()
+			s.Wake()
 			return
 		}
 	}
 	present, former := apply.Split(s.states[s.config].Data)
 	credentials, _ := apply.Split(s.states[s.credentials].Data)
 	s.applier.Want(apply.Set{Config: present, Credentials: credentials}, former)
-	s.wake()
+	s.Wake()
 }
 
-func (s *Secrets) wake() {
+// Wake says that the Applier has been told something new.
+func (s *Secrets) Wake() {
 	select {
 	case s.changed <- struct{}{}:
 	default:

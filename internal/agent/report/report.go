@@ -24,6 +24,15 @@ type Report struct {
 	ConfigHash string `json:"configHash,omitempty"`
 	// CredentialsHash is HashFiles of the credential files in force (poolers only).
 	CredentialsHash string `json:"credentialsHash,omitempty"`
+	// CertificateHash is HashFiles of the published certificates that are in place and, if the server speaks TLS, were
+	// seen in a handshake with it. Empty without TLS.
+	CertificateHash string `json:"certificateHash,omitempty"`
+	// CertificateProblem says why the newest published certificates are not in force; the former ones are.
+	CertificateProblem string `json:"certificateProblem,omitempty"`
+	// UpstreamHash is UpstreamHash of what a pooler trusts and shows to the PostgreSQL behind it. Empty without TLS there.
+	UpstreamHash string `json:"upstreamHash,omitempty"`
+	// Serving is the certificate that the server showed in a handshake; nil while it speaks no TLS.
+	Serving *Serving `json:"serving,omitempty"`
 	// PendingRestart names, sorted, the parameters whose value on disk the running server takes only after a restart.
 	PendingRestart []string `json:"pendingRestart,omitempty"`
 	// AfterPrimary names those of PendingRestart that a restart of this standby would not take into force yet: the
@@ -52,6 +61,36 @@ type Rejection struct {
 	ConfigHash string `json:"configHash"`
 	// Message holds the server's own words.
 	Message string `json:"message"`
+}
+
+// Serving is a certificate that a server shows.
+type Serving struct {
+	// Serial is the serial number in hexadecimal.
+	Serial string `json:"serial"`
+	// Issuer is the distinguished name of who signed it.
+	Issuer string `json:"issuer"`
+	// NotAfter is when it expires (RFC 3339).
+	NotAfter string `json:"notAfter"`
+}
+
+// UpstreamFiles picks from published certificates those that a pooler needs towards its PostgreSQL.
+func UpstreamFiles(published map[string][]byte) map[string][]byte {
+	files := map[string][]byte{}
+	for _, name := range []string{naming.TLSCA, naming.TLSClientCrt, naming.TLSClientKey} {
+		if content, found := published[name]; found {
+			files[name] = content
+		}
+	}
+	return files
+}
+
+// UpstreamHash identifies the certificates that a pooler uses towards its PostgreSQL; empty if there are none.
+func UpstreamHash(published map[string][]byte) string {
+	files := UpstreamFiles(published)
+	if len(files) == 0 {
+		return ""
+	}
+	return HashFiles(files)
 }
 
 // Accepted tells whether the configuration with this hash is in force, apart from PendingRestart.

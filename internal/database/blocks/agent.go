@@ -81,6 +81,12 @@ func agentVolumes() []corev1.Volume {
 	}
 }
 
+// certsVolumeSize is room for a few chains and long bundles.
+var certsVolumeSize = resource.MustParse("4Mi")
+
+// CertsVolume is where the agent puts certificates and their keys: in memory.
+func CertsVolume() corev1.Volume { return MemoryVolume(naming.CertsVolume, ptr.To(certsVolumeSize)) }
+
 // EmptyVolume is a directory on the node that goes with the pod.
 func EmptyVolume(name string) corev1.Volume {
 	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/matriarchdb/matriarch/internal/database"
+	certs "github.com/matriarchdb/matriarch/internal/tls"
 )
 
 // Target is where to ask, as whom, and how much.
@@ -29,6 +30,8 @@ type Target struct {
 	SSLMode string
 	// CA are PEM certificates to check the server's with; without them those of the system are used.
 	CA []byte
+	// Client is shown to a server that asks for a certificate; empty for none.
+	Client certs.Pair
 	// Timeout bounds the whole probe.
 	Timeout time.Duration
 	// Table that the write check writes to; empty means no write check.
@@ -68,7 +71,7 @@ func Connect(ctx context.Context, t Target) (*pgx.Conn, error) {
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	config.DialFunc = dialerWithin(ctx).connect
-	if err := trust(config, t.CA); err != nil {
+	if err := trust(config, t); err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", t, err)
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
@@ -78,14 +81,19 @@ func Connect(ctx context.Context, t Target) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// trust lets the server's certificate be checked with the given ones.
-func trust(config *pgx.ConnConfig, ca []byte) error {
-	if len(ca) == 0 {
-		return nil
+// trust lets the server's certificate be checked with the target's authorities, and shows it the client's.
+func trust(config *pgx.ConnConfig, t Target) error {
+	var own []tls.Certificate
+	if len(t.Client.Cert) > 0 {
+		pair, err := tls.X509KeyPair(t.Client.Cert, t.Client.Key)
+		if err != nil {
+			return fmt.Errorf("use the client certificate: %w", err)
+		}
+		own = append(own, pair)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(ca) {
-		return errors.New("the CA bundle holds no PEM certificate")
+	pool, err := poolOf(t.CA)
+	if err != nil {
+		return err
 	}
 	configs := []*tls.Config{config.TLSConfig}
 	for _, fallback := range config.Fallbacks {
@@ -93,10 +101,22 @@ func trust(config *pgx.ConnConfig, ca []byte) error {
 	}
 	for _, one := range configs {
 		if one != nil {
-			one.RootCAs = pool
+			one.RootCAs, one.Certificates = pool, own
 		}
 	}
 	return nil
+}
+
+// poolOf returns nil, which stands for the authorities of the system, if none are given.
+func poolOf(ca []byte) (*x509.CertPool, error) {
+	if len(ca) == 0 {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(ca) {
+		return nil, errors.New("the CA bundle holds no PEM certificate")
+	}
+	return pool, nil
 }
 
 // closeWithin bounds the farewell to a server that no longer listens.

@@ -24,12 +24,10 @@ func (k Kind) Build(from database.Gathered) (database.Desired, error) {
 		Config:    blocks.ConfigSecret(g.subject, config.Files, g.live),
 		Governing: blocks.Governing(g.subject, dbPort()),
 		Lease:     &coordinationv1.Lease{ObjectMeta: g.subject.Meta(naming.LeaderLease(g.pg.Name))},
-		AppBinding: blocks.Binding{
-			Subject: g.subject, Type: appcatalogv1alpha1.AppTypePostgres, Version: g.version.Spec.Version,
-			APIGroup: kubedbv1.GroupVersion.Group, Port: naming.PostgresPort, SSLMode: g.pg.Spec.SSLMode,
-			Auth: g.pg.Spec.AuthSecret, AuthName: g.authName(),
-		}.Build(),
 	}
+	certificates := g.certs.Desired()
+	certificates.AddTo(&d)
+	d.AppBinding = g.binding(certificates)
 	g.services(&d)
 	g.sourceSecret(&d)
 	blocks.Grant(&d, g.subject, g.account(), g.agentRules(d.Config.Name), g.live.ForeignAccount)
@@ -43,6 +41,19 @@ func (k Kind) Build(from database.Gathered) (database.Desired, error) {
 	blocks.Budget(&d, g.subject)
 	exporter.AddTo(&d)
 	return d, nil
+}
+
+// binding tells poolers and other clients how to get in. They learn of TLS when there is something to trust.
+func (g gathered) binding(certificates *database.TLS) *appcatalogv1alpha1.AppBinding {
+	b := blocks.Binding{
+		Subject: g.subject, Type: appcatalogv1alpha1.AppTypePostgres, Version: g.version.Spec.Version,
+		APIGroup: kubedbv1.GroupVersion.Group, Port: naming.PostgresPort, SSLMode: g.pg.Spec.SSLMode,
+		Auth: g.pg.Spec.AuthSecret, AuthName: g.authName(),
+	}
+	if certificates != nil && certificates.Published != nil {
+		b.CABundle, b.ClientCert = certificates.Published.Data[naming.TLSCA], clientSecret(g.pg)
+	}
+	return b.Build()
 }
 
 // exporter asks the server beside it through its socket, which needs no password: only containers of the pod reach it.

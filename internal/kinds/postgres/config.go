@@ -41,6 +41,8 @@ type ConfigInput struct {
 	SecretText, InlineText string
 	// Admin is the administrator's user name, Method how clients log in.
 	Admin, Method string
+	// SSLMode is spec.sslMode.
+	SSLMode sharedv1.SSLMode
 }
 
 // Config is a rendered configuration.
@@ -69,19 +71,20 @@ func Render(in ConfigInput) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	effective := layer.Merge(layer.Layers{Default: defaults(in), Tuned: tuned, User: user, Mandatory: mandatory(in)})
+	effective := layer.Merge(layer.Layers{Default: defaults(in), Tuned: tuned, User: user, Mandatory: mandatory(in).Merge(tlsSettings(in.SSLMode))})
 	if err := combinations(in, effective.Settings()).Err(); err != nil {
 		return Config{}, err
 	}
 	if files[naming.PostgresConf], err = pgconf.Print(pgconf.PostgreSQL, effective.Settings()); err != nil {
 		return Config{}, fmt.Errorf("write %s: %w", naming.PostgresConf, err)
 	}
-	if files[naming.PostgresHBA], err = renderHBA(in.Method, in.Admin); err != nil {
+	if files[naming.PostgresHBA], err = renderHBA(in); err != nil {
 		return Config{}, fmt.Errorf("write %s: %w", naming.PostgresHBA, err)
 	}
 	if members := slotted(in); len(members) > 0 {
 		files[naming.PostgresSlots] = slotsText(members)
 	}
+	files[naming.PostgresUpstream] = upstream(in.SSLMode, in.Method)
 	// For people to read: where a setting came from.
 	if in.SecretText != "" {
 		files[naming.PostgresUser] = in.SecretText
@@ -164,7 +167,7 @@ func (g gathered) configInput() ConfigInput {
 		Memory: asked(resources, corev1.ResourceMemory).Value(), MemoryLimit: resources.Limits.Memory().Value(),
 		CPUs:    asked(resources, corev1.ResourceCPU).Value(),
 		Storage: size.Value(), StandbyMode: spec.StandbyMode, Replication: spec.Replication,
-		SecretText: g.secretText, Admin: g.admin(),
+		SecretText: g.secretText, Admin: g.admin(), SSLMode: spec.SSLMode,
 	}
 	in.Method = clientAuth(g.pg, major(in.Version))
 	if spec.StreamingMode == kubedbv1.StreamingModeSynchronous {

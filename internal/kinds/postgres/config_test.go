@@ -212,22 +212,6 @@ func TestClientsLogInAsTheSpecSaysOrAsTheVersionDoes(t *testing.T) {
 	}
 }
 
-func TestHBA(t *testing.T) {
-	t.Parallel()
-	got, err := renderHBA("scram-sha-256", "all")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `local all all trust
-local replication all trust
-host replication "all" all scram-sha-256
-host all all all scram-sha-256
-`
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("pg_hba.conf (-want +got):\n%s", diff)
-	}
-}
-
 func TestAsProblems(t *testing.T) {
 	t.Parallel()
 	own := conf.Problems{{Name: "a"}}

@@ -13,6 +13,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/database/backend"
 	"github.com/matriarchdb/matriarch/internal/database/blocks"
+	"github.com/matriarchdb/matriarch/internal/database/certs"
 	"github.com/matriarchdb/matriarch/internal/database/rules"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
@@ -32,6 +33,7 @@ type gathered struct {
 	source *backend.Server
 	live   blocks.Live
 	groups liveGroups
+	certs  certs.State
 }
 
 // Gather reads the catalog version, the user's configuration, the credentials and what exists already.
@@ -70,6 +72,9 @@ func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instanc
 	if len(taken) > 0 {
 		return nil, database.Unusablef("Postgres %s: %v", database.NameOf(in), taken.ToAggregate())
 	}
+	if g.certs, err = certs.Look(ctx, r, g.certificates()); err != nil {
+		return nil, err
+	}
 	return g, nil
 }
 
@@ -90,8 +95,6 @@ func readVersion(ctx context.Context, r database.Reader, name string) (*catalogv
 func unsupported(pg *kubedbv1.Postgres) error {
 	at := pg.Namespace + "/" + pg.Name
 	switch spec := pg.Spec; {
-	case spec.TLS != nil:
-		return database.Unusablef("Postgres %s: TLS is not supported by this release of Matriarch; remove spec.tls", at)
 	case spec.Distributed:
 		return database.Unusablef("Postgres %s: members in several Kubernetes clusters are not supported by this release of Matriarch; "+
 			"remove spec.distributed, and make a Postgres with spec.remoteReplica in the other cluster for a copy there", at)

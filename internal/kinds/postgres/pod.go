@@ -59,12 +59,14 @@ func (g gathered) pod(m members, agentImage string, exporter blocks.Exporter) bl
 			{Name: naming.SocketsVolume, MountPath: naming.PostgresSocketsDir},
 			{Name: naming.ConfigVolume, MountPath: naming.PostgresConfigMount},
 			{Name: naming.SharedMemoryVolume, MountPath: naming.SharedMemoryDir},
+			{Name: naming.CertsVolume, MountPath: naming.CertsDir},
 		},
 	}
 	volumes := []corev1.Volume{
 		blocks.EmptyVolume(naming.SocketsVolume),
 		blocks.EmptyVolume(naming.ConfigVolume),
 		blocks.MemoryVolume(naming.SharedMemoryVolume, nil),
+		blocks.CertsVolume(), // without TLS too: turning it on must not need another pod
 	}
 	if m.storageType == sharedv1.StorageTypeEphemeral {
 		volumes = append(volumes, m.ephemeralData())
@@ -73,6 +75,7 @@ func (g gathered) pod(m members, agentImage string, exporter blocks.Exporter) bl
 		Subject: g.subject, User: m.template, Server: server, Volumes: volumes,
 		AgentEnv: append([]corev1.EnvVar{
 			{Name: naming.EnvAuthSecret, Value: g.authName()},
+			{Name: naming.EnvTLSSecret, Value: naming.TLSSecret(g.pg.Name)},
 			{Name: naming.EnvLease, Value: naming.LeaderLease(g.pg.Name)},
 			{Name: naming.EnvGoverningService, Value: naming.GoverningService(g.pg.Name)},
 		}, m.env...),

@@ -6,6 +6,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/database/probe"
 	"github.com/matriarchdb/matriarch/internal/naming"
+	"github.com/matriarchdb/matriarch/internal/tls"
 )
 
 const (
@@ -23,6 +24,10 @@ func (Kind) Probe(ctx context.Context, from database.Gathered) database.Health {
 		User:     string(g.live.Auth.Data[naming.AuthUsername]),
 		Password: string(g.live.Auth.Data[naming.AuthPassword]),
 		Database: probeDatabase, Timeout: g.spec.Health.Timeout, Table: writeCheckTable,
+	}
+	if published := g.certs.Published(); speaksTLS(g.pg.Spec.SSLMode) && !published.Empty() {
+		target.SSLMode, target.CA = string(g.pg.Spec.SSLMode), published.CA
+		target.Client = published.Pairs[tls.Client]
 	}
 	if g.spec.Health.DisableWriteCheck || g.follows() {
 		target.Table = ""

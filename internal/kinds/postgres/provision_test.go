@@ -34,7 +34,7 @@ import (
 var env *testenv.Env
 
 func TestMain(m *testing.M) {
-	os.Exit(testenv.Main(m, &env, testenv.Options{AddToScheme: []func(*runtime.Scheme) error{
+	os.Exit(testenv.Main(m, &env, testenv.Options{CertManager: true, AddToScheme: []func(*runtime.Scheme) error{
 		kubedbv1.AddToScheme, catalogv1alpha1.AddToScheme, appcatalogv1alpha1.AddToScheme, monitoringv1.AddToScheme,
 	}}))
 }

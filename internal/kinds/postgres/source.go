@@ -109,7 +109,7 @@ func (g gathered) sourceEnv() []corev1.EnvVar {
 
 // secrets are those that the agents read.
 func (g gathered) secrets(config string) []string {
-	names := []string{config, g.authName()}
+	names := []string{config, g.authName(), naming.TLSSecret(g.pg.Name)}
 	if g.source != nil {
 		names = append(names, naming.SourceSecret(g.pg.Name))
 	}

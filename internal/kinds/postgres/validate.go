@@ -95,17 +95,11 @@ func (c *checks) shape(spec *field.Path, pg *kubedbv1.Postgres) {
 	}
 }
 
-// security checks what goes together of sslMode and clientAuthMode; TLS itself is refused by shape.
+// security checks what goes together of tls, sslMode and clientAuthMode.
 func (c *checks) security(spec *field.Path, pg *kubedbv1.Postgres) {
-	if pg.Spec.TLS != nil {
-		return
-	}
-	if mode := pg.Spec.SSLMode; mode != "" && mode != sharedv1.SSLModeDisable {
-		c.refuse(field.Invalid(spec.Child("sslMode"), mode, "it needs spec.tls; without TLS the only mode is disable"))
-	}
-	if pg.Spec.ClientAuthMode == sharedv1.ClientAuthModeCert {
-		c.refuse(field.Invalid(spec.Child("clientAuthMode"), pg.Spec.ClientAuthMode, "it needs spec.tls; without TLS use md5 or scram"))
-	}
+	c.Refuse(rules.TLS(spec, rules.Security{
+		TLS: pg.Spec.TLS, SSLMode: pg.Spec.SSLMode, ClientAuthMode: pg.Spec.ClientAuthMode,
+	})...)
 }
 
 // synchronous checks which standbys a commit shall wait for.

@@ -54,7 +54,7 @@ func TestValidate(t *testing.T) {
 		}, "Can't halt", ""},
 		{"a TLS mode without TLS", func(s *kubedbv1.PostgresSpec) { s.SSLMode = sharedv1.SSLModeRequire }, "it needs spec.tls", ""},
 		{"certificates without TLS", func(s *kubedbv1.PostgresSpec) { s.ClientAuthMode = sharedv1.ClientAuthModeCert }, "it needs spec.tls", ""},
-		{"TLS", func(s *kubedbv1.PostgresSpec) { s.TLS = &sharedv1.TLSConfig{} }, "TLS is not supported", ""},
+		{"an issuer without a name", func(s *kubedbv1.PostgresSpec) { s.TLS = &sharedv1.TLSConfig{} }, "name the cert-manager Issuer", ""},
 		{"synchronous settings without the mode", func(s *kubedbv1.PostgresSpec) {
 			s.SynchronousReplicationConfig = &kubedbv1.SynchronousReplication{}
 		}, "streamingMode: Synchronous", ""},
