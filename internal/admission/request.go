@@ -106,6 +106,9 @@ func (w requestWebhook) check(ctx context.Context, in database.Instance, request
 	if operation == opsv1alpha1.OpsUpdateVersion {
 		return w.checkUpdate(ctx, in, request)
 	}
+	if operation == opsv1alpha1.OpsReconfigureTLS {
+		return w.checkTLS(in, request), nil
+	}
 	if operation != opsv1alpha1.OpsReconfigure {
 		return nil, nil
 	}
@@ -124,6 +127,23 @@ func idle(in database.Instance) *field.Error {
 		return field.Forbidden(at, database.NameOf(in)+" is being deleted")
 	case in.Spec().Halted:
 		return field.Forbidden(at, database.NameOf(in)+" is halted; set spec.halted to false first")
+	}
+	return nil
+}
+
+// checkTLS makes the change on a copy. Whether the issuer exists is seen by the operation: it may be about to appear.
+func (w requestWebhook) checkTLS(in database.Instance, request opsv1alpha1.OpsRequest) *field.Error {
+	at := field.NewPath("spec", "tls")
+	change, given := database.TLSChangeOf(request)
+	if !given {
+		return field.Required(at, "`spec.tls` nil not supported in ReconfigureTLS type")
+	}
+	reconfigurer, ok := database.AsTLSReconfigurer(w.kind)
+	if !ok {
+		return field.Forbidden(at, "the certificates of this kind can not be changed by request")
+	}
+	if _, err := reconfigurer.ReconfigureTLS(in, change); err != nil {
+		return field.Invalid(at, request.GetName(), err.Error())
 	}
 	return nil
 }

@@ -15,6 +15,8 @@ type Operable interface {
 type OperationTexts struct {
 	// Start is the first condition.
 	Start Text
+	// Certificates: what was asked for is issued and in force everywhere (ReconfigureTLS).
+	Certificates Text
 	// Objects: the Secret with the configuration and the PetSets are written.
 	Objects Text
 	// Reload: every member took the new configuration, apart from what waits for a restart.

@@ -24,6 +24,10 @@ type TLS struct {
 	// Waits says what keeps the certificates from being issued or published, in cert-manager's words; empty when nothing
 	// does.
 	Waits string
+	// Pending says, in cert-manager's words, what it is still at work on; Fault what is wrong with what it issued.
+	Pending, Fault string
+	// Old holds the names of the Certificates whose last issue is what is published.
+	Old map[string]bool
 	// Behind are the pods, of poolers too, that have not taken what is published.
 	Behind []string
 	// Settled tells that what was issued is in force everywhere and nothing older is trusted any more.

@@ -113,7 +113,7 @@ func (run *run) settle(s step.Step, move step.Move) {
 // textOf returns the words of a step's condition.
 func (run *run) textOf(s step.Step) database.Text {
 	t := s.Type(run.scope())
-	for _, text := range []database.Text{run.texts.Objects, run.texts.Reload, run.texts.Restart, run.texts.Database} {
+	for _, text := range []database.Text{run.texts.Certificates, run.texts.Objects, run.texts.Reload, run.texts.Restart, run.texts.Database} {
 		if text.Type == t {
 			return text
 		}
@@ -122,6 +122,8 @@ func (run *run) textOf(s step.Step) database.Text {
 }
 
 var restoredMessages = map[string]string{
+	step.TypeProveCertificates:    "Every node shows the certificate that it was given",
+	step.TypeRestoreCertificates:  "The former certificates are asked for again",
 	step.TypeRestoreDatabase:      "The spec of the database is again what it was",
 	step.TypeRestoreConfiguration: "The former configuration is written again",
 	step.TypeRestorePods:          "The pods have the former state in force",

@@ -32,6 +32,16 @@ func recipes() map[opsv1alpha1.OpsRequestType]recipe {
 			steps: []step.Step{step.UpdateObjects{}, step.ReloadPods{}, step.RestartPods{}, step.UpdateDatabase{}},
 			undo:  []step.Step{step.RestoreDatabase{}, step.RestoreObjects{}, step.RestorePods{}},
 		},
+		opsv1alpha1.OpsReconfigureTLS: {
+			plan: planReconfigureTLS,
+			steps: []step.Step{
+				step.SyncCertificates{}, step.UpdateObjects{}, step.ReloadPods{}, step.RestartPods{}, step.ProveCertificates{},
+				step.UpdateDatabase{},
+			},
+			undo: []step.Step{
+				step.RestoreDatabase{}, step.RestoreObjects{}, step.RestoreCertificates{}, step.RestorePods{},
+			},
+		},
 		opsv1alpha1.OpsUpdateVersion: {
 			plan:  planUpdateVersion,
 			steps: []step.Step{step.TryVersion{}, step.UpdateObjects{}, step.RestartPods{All: true}, step.UpdateDatabase{}},

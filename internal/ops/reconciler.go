@@ -25,7 +25,9 @@ type Reconciler struct {
 	// reader reads from the API server. What the engine decides on is never older than what it did.
 	reader client.Reader
 	logs   Logs
-	now    func() time.Time
+	// present asks a member for the certificate that it shows.
+	present Present
+	now     func() time.Time
 
 	mu sync.Mutex
 	// heard holds the requests whose events this process has told again. It saves writes; nothing depends on it.
@@ -40,7 +42,7 @@ type Reconciler struct {
 func NewReconciler(kind database.Kind, c client.Client, reader client.Reader, opts Options) *Reconciler {
 	opts = opts.withDefaults()
 	return &Reconciler{
-		kind: kind, info: kind.Info(), client: c, reader: reader, logs: opts.Logs, now: opts.Now,
+		kind: kind, info: kind.Info(), client: c, reader: reader, logs: opts.Logs, present: opts.Present, now: opts.Now,
 		heard: map[types.UID]bool{}, cut: map[types.UID]int32{}, probes: opts.probes(),
 	}
 }

@@ -95,7 +95,7 @@ func (run *run) observe(ctx context.Context) error {
 func (run *run) scope() *step.Scope {
 	return &step.Scope{
 		Kind: run.r.kind, Texts: run.texts, Request: run.request, Database: run.database, Members: run.members,
-		Client: run.r.client, Reader: run.r.reader, Timeout: run.timeout(), Now: run.now,
+		Client: run.r.client, Reader: run.r.reader, Timeout: run.timeout(), Now: run.now, Present: run.r.present,
 	}
 }
 
@@ -124,7 +124,7 @@ func (run *run) databaseName() string {
 func (run *run) filled(t database.OperationTexts) database.OperationTexts {
 	names := strings.NewReplacer("{database}", run.databaseName(), "{namespace}", run.request.GetNamespace(),
 		"{request}", run.request.GetName())
-	for _, text := range []*database.Text{&t.Start, &t.Objects, &t.Reload, &t.Restart, &t.Database, &t.Closing, &t.Success} {
+	for _, text := range []*database.Text{&t.Start, &t.Certificates, &t.Objects, &t.Reload, &t.Restart, &t.Database, &t.Closing, &t.Success} {
 		text.Message = names.Replace(text.Message)
 		if text.Reason == "" {
 			text.Reason = text.Type

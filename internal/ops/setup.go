@@ -3,6 +3,8 @@ package ops
 import (
 	"context"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,12 +20,18 @@ import (
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/naming"
+	"github.com/matriarchdb/matriarch/internal/tls"
 )
+
+// Present asks the server at an address for the certificate that it shows.
+type Present func(ctx context.Context, host string, port int32) (tls.Presented, error)
 
 // Options tune the engine. The zero value is ready for use.
 type Options struct {
 	// Logs reads pods' logs for messages about failures. Default: from the API server.
 	Logs Logs
+	// Present asks a server for the certificate that it shows. Default: a handshake.
+	Present Present
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 	// Workers is how many requests per kind are worked on at once. Default: 4.
@@ -40,6 +48,11 @@ func (o Options) probes() *watcher {
 }
 
 func (o Options) withDefaults() Options {
+	if o.Present == nil {
+		o.Present = func(ctx context.Context, host string, port int32) (tls.Presented, error) {
+			return tls.Present(ctx, net.JoinHostPort(host, strconv.Itoa(int(port))))
+		}
+	}
 	if o.Logs == nil {
 		o.Logs = func(context.Context, client.ObjectKey, string) (string, error) { return "", nil }
 	}

@@ -28,7 +28,7 @@ func Next(published, issued Set, taken bool) (next Set, settled bool) {
 	for name, pair := range issued.Pairs {
 		old, found := published.Pairs[name]
 		switch {
-		case found && old.same(pair):
+		case found && old.Same(pair):
 			next.Pairs[name] = pair
 		case signedBy(pair, trusted):
 			next.Pairs[name], moved = pair, true

@@ -25,7 +25,8 @@ const (
 // Pair is a certificate and its key, both as PEM. The intermediates follow the certificate.
 type Pair struct{ Cert, Key []byte }
 
-func (p Pair) same(other Pair) bool {
+// Same tells whether it is the same certificate with the same key.
+func (p Pair) Same(other Pair) bool {
 	return bytes.Equal(p.Cert, other.Cert) && bytes.Equal(p.Key, other.Key)
 }
 

@@ -3,6 +3,7 @@
 package certs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -208,7 +209,7 @@ func (s State) Desired() *database.TLS {
 	if s.in.Config == nil {
 		return s.removed()
 	}
-	out := &database.TLS{Behind: s.behind, Port: s.in.Port}
+	out := &database.TLS{Behind: s.behind, Port: s.in.Port, Old: map[string]bool{}}
 	issued, good := map[string]tls.Issued{}, true
 	var waits []string
 	for _, w := range s.wanted {
@@ -218,8 +219,10 @@ func (s State) Desired() *database.TLS {
 		if words := w.words(); words != "" {
 			waits = append(waits, words)
 		}
-		if w.missing != "" {
-			out.Missing = w.missing
+		out.Old[w.object.Name] = s.published.Pairs[w.request.Pair].Same(w.issued.Pair)
+		out.Missing, out.Pending = cmp.Or(out.Missing, w.missing), cmp.Or(out.Pending, w.pending)
+		if w.fault != "" {
+			out.Fault = cmp.Or(out.Fault, w.words())
 		}
 	}
 	out.Issued = good && len(waits) == 0

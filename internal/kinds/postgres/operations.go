@@ -30,6 +30,13 @@ func (Kind) Operation(t opsv1alpha1.OpsRequestType) (database.OperationTexts, bo
 		texts.Start.Message = "Postgres ops request is updating the database version"
 		texts.Objects.Message = "Successfully updated the image of the petsets"
 		texts.Success.Message = "Successfully completed the modification process."
+	case opsv1alpha1.OpsReconfigureTLS:
+		texts.Start.Message = "Postgres ops request is reconfiguring TLS"
+		texts.Certificates = database.Text{
+			Type: opsv1alpha1.ConditionCertificateSynced, Message: "Successfully synced all certificates",
+		}
+		texts.Restart.Message = "Successfully restarted the nodes that needed it"
+		texts.Success.Message = "Successfully reconfigured TLS of Postgres"
 	default:
 		return database.OperationTexts{}, false
 	}

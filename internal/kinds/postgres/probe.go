@@ -19,6 +19,15 @@ const (
 // Probe logs in through the clients' Service as the administrator. Of a replica nobody expects that it takes a write.
 func (Kind) Probe(ctx context.Context, from database.Gathered) database.Health {
 	g := from.(gathered)
+	target := g.target()
+	if g.spec.Health.DisableWriteCheck || g.follows() {
+		target.Table = ""
+	}
+	return probe.Check(ctx, target)
+}
+
+// target is the clients' Service, reached as the spec tells clients to.
+func (g gathered) target() probe.Target {
 	target := probe.Target{
 		Host: g.pg.Name + "." + g.pg.Namespace + ".svc", Port: naming.PostgresPort,
 		User:     string(g.live.Auth.Data[naming.AuthUsername]),
@@ -29,8 +38,5 @@ func (Kind) Probe(ctx context.Context, from database.Gathered) database.Health {
 		target.SSLMode, target.CA = string(g.pg.Spec.SSLMode), published.CA
 		target.Client = published.Pairs[tls.Client]
 	}
-	if g.spec.Health.DisableWriteCheck || g.follows() {
-		target.Table = ""
-	}
-	return probe.Check(ctx, target)
+	return target
 }

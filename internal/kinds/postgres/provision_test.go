@@ -22,6 +22,7 @@ import (
 	petsetv1 "github.com/matriarchdb/matriarch/api/apps/v1"
 	catalogv1alpha1 "github.com/matriarchdb/matriarch/api/catalog/v1alpha1"
 	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
+	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/kube"
@@ -35,7 +36,7 @@ var env *testenv.Env
 
 func TestMain(m *testing.M) {
 	os.Exit(testenv.Main(m, &env, testenv.Options{CertManager: true, AddToScheme: []func(*runtime.Scheme) error{
-		kubedbv1.AddToScheme, catalogv1alpha1.AddToScheme, appcatalogv1alpha1.AddToScheme, monitoringv1.AddToScheme,
+		kubedbv1.AddToScheme, catalogv1alpha1.AddToScheme, appcatalogv1alpha1.AddToScheme, monitoringv1.AddToScheme, opsv1alpha1.AddToScheme,
 	}}))
 }
 

@@ -110,7 +110,26 @@ func specOf(obj client.Object) (map[string]any, error) {
 	var whole struct {
 		Spec map[string]any `json:"spec"`
 	}
-	return whole.Spec, utiljson.Unmarshal(text, &whole)
+	err = utiljson.Unmarshal(text, &whole)
+	dropNulls(whole.Spec)
+	return whole.Spec, err
+}
+
+// dropNulls removes what is null, at any depth: it means the same as what is absent, and does not survive in the status.
+func dropNulls(value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			if inner == nil {
+				delete(v, name)
+			}
+			dropNulls(inner)
+		}
+	case []any:
+		for _, inner := range v {
+			dropNulls(inner)
+		}
+	}
 }
 
 func encode(fields map[string]any) (*Parts, error) {

@@ -1,9 +1,11 @@
 package step
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -114,5 +116,15 @@ func TestSelectedPartsAreCompared(t *testing.T) {
 	}
 	if _, err := Same(selected, &Parts{Raw: []byte(`{`)}); err == nil {
 		t.Error("broken JSON is no error")
+	}
+}
+
+func TestWhatIsNullCountsAsAbsent(t *testing.T) {
+	t.Parallel()
+	before, after := &kubedbv1alpha2.Pgpool{}, &kubedbv1alpha2.Pgpool{}
+	after.Spec.TLS = &sharedv1.TLSConfig{IssuerRef: &corev1.TypedLocalObjectReference{Kind: "Issuer", Name: "ca"}}
+	_, parts, err := Changed(before, after)
+	if err != nil || strings.Contains(string(parts.Raw), "null") {
+		t.Errorf("the changed parts are %s (%v)", parts.Raw, err)
 	}
 }

@@ -8,6 +8,8 @@ const (
 	ReasonInvalid = "InvalidRequest"
 	// ReasonEdited: somebody else changed what the operation works on.
 	ReasonEdited = "ChangedMeanwhile"
+	// ReasonCertificates: a certificate that was issued cannot be used, or a server refuses it.
+	ReasonCertificates = "CertificateUnusable"
 	// ReasonTimeout: a step did not end within the request's timeout.
 	ReasonTimeout = "TimedOut"
 	// ReasonCancelled: the request was deleted while it was carried out.
@@ -25,8 +27,13 @@ const (
 // TypeTryVersion: the new version was asked for its opinion of the configuration.
 const TypeTryVersion = "TryVersion"
 
+// TypeProveCertificates: a handshake with every member showed the certificate that it was given.
+const TypeProveCertificates = "ProveCertificates"
+
 // Conditions of a rollback.
 const (
+	// TypeRestoreCertificates: cert-manager is asked for the former certificates.
+	TypeRestoreCertificates = "RestoreCertificates"
 	// TypeRestoreDatabase: the database's spec is again what it was.
 	TypeRestoreDatabase = "RestoreDatabase"
 	// TypeRestoreConfiguration: the former configuration files and PetSets are written again.

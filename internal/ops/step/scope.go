@@ -14,6 +14,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/agent/report"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/naming"
+	"github.com/matriarchdb/matriarch/internal/tls"
 )
 
 // Scope is what a step sees: the request and its database as the API server holds them now.
@@ -28,6 +29,8 @@ type Scope struct {
 	// what the engine itself did.
 	Client client.Client
 	Reader client.Reader
+	// Present asks a member for the certificate that it shows.
+	Present func(ctx context.Context, host string, port int32) (tls.Presented, error)
 	// Timeout is how long a step may take.
 	Timeout time.Duration
 	Now     time.Time

@@ -1,0 +1,322 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
+	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
+	"github.com/matriarchdb/matriarch/internal/agent/report"
+	"github.com/matriarchdb/matriarch/internal/conf/pgconf"
+	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/kube"
+	"github.com/matriarchdb/matriarch/internal/naming"
+	"github.com/matriarchdb/matriarch/internal/ops"
+	"github.com/matriarchdb/matriarch/internal/provision"
+	"github.com/matriarchdb/matriarch/internal/testenv"
+	"github.com/matriarchdb/matriarch/internal/tls"
+	"github.com/matriarchdb/matriarch/internal/tls/tlstest"
+)
+
+// agents play the agents of a Postgres: each takes what the Secrets hold, and serves it.
+type agents struct {
+	ns string
+
+	mu     sync.Mutex
+	serves map[string]tls.Set // what each pod shows, by its name; pods without TLS are absent
+	trusts map[string][]byte
+	broken error // two members that do not trust each other
+}
+
+// play lets the agents work until the test ends.
+func play(t testing.TB, ns string) *agents {
+	t.Helper()
+	a := &agents{ns: ns, serves: map[string]tls.Set{}, trusts: map[string][]byte{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for turn := 0; ctx.Err() == nil; turn++ {
+			if err := a.round(ctx, turn); err != nil && ctx.Err() == nil && client.IgnoreNotFound(err) != nil {
+				t.Logf("the agents of the test: %v", err)
+			}
+			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // the pace of the agents
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return a
+}
+
+// round lets one member take what is there, so that members are at different places.
+func (a *agents) round(ctx context.Context, turn int) error {
+	var pods corev1.PodList
+	if err := env.Client.List(ctx, &pods, client.InNamespace(a.ns)); err != nil || len(pods.Items) == 0 {
+		return err
+	}
+	pod := &pods.Items[turn%len(pods.Items)]
+	config, certs := &corev1.Secret{}, &corev1.Secret{}
+	pg := &kubedbv1.Postgres{}
+	if err := env.Client.Get(ctx, client.ObjectKey{Namespace: a.ns, Name: "pg"}, pg); err != nil {
+		return err
+	}
+	if err := env.Client.Get(ctx, client.ObjectKey{Namespace: a.ns, Name: naming.ConfigSecret("pg", string(pg.UID))}, config); err != nil {
+		return err
+	}
+	if err := env.Client.Get(ctx, client.ObjectKey{Namespace: a.ns, Name: naming.TLSSecret("pg")}, certs); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	said := report.Report{ConfigHash: report.HashFiles(config.Data)}
+	set := tls.FromFiles(certs.Data)
+	a.mu.Lock()
+	delete(a.serves, pod.Name)
+	if settings, err := pgconf.Parse(pgconf.PostgreSQL, string(config.Data[naming.PostgresConf])); err == nil {
+		if on, _ := settings.Get("ssl"); on == "on" && !set.Empty() {
+			leaf := tls.LeafOf(set.Pairs[tls.Server])
+			said.Serving = &report.Serving{Serial: tls.Serial(leaf), Issuer: leaf.Issuer.String()}
+			a.serves[pod.Name], a.trusts[pod.Name] = set, set.CA
+		}
+	}
+	a.distrust()
+	a.mu.Unlock()
+	if !set.Empty() {
+		said.CertificateHash = report.HashFiles(set.Files())
+	}
+	if pod.Annotations[naming.AnnotationReport] == said.String() {
+		return nil
+	}
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, naming.AnnotationReport, said.String())
+	return env.Client.Patch(ctx, pod, client.RawPatch(types.MergePatchType, []byte(patch)))
+}
+
+// distrust notes two members of which one does not trust what the other shows.
+func (a *agents) distrust() {
+	for one, set := range a.serves {
+		for other := range a.serves {
+			issued := tls.Issued{Pair: set.Pairs[tls.Server], CA: a.trusts[other]}
+			if fault := tls.Check(issued, tls.Want{}, time.Now()); fault != "" {
+				a.broken = fmt.Errorf("%s does not trust %s: %s", other, one, fault)
+			}
+		}
+	}
+}
+
+// present is a handshake with the member; all of them have the same address here, so all must show the same.
+func (a *agents) present(context.Context, string, int32) (tls.Presented, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, set := range a.serves {
+		return tls.Presented{Leaf: tls.LeafOf(set.Pairs[tls.Server])}, nil
+	}
+	return tls.Presented{}, errors.New("nobody speaks TLS")
+}
+
+// operated is a Postgres of two members with provisioner, engine and agents at work.
+type operated struct {
+	*secured
+	agents *agents
+	pods   map[string]types.UID
+}
+
+func newOperated(t testing.TB, config *sharedv1.TLSConfig, issuers func(*testenv.CertManager)) *operated {
+	t.Helper()
+	ns := env.Namespace(t)
+	versions(t)
+	o := &operated{secured: &secured{TB: t, ns: ns, certs: env.CertManager(t, ns)}, pods: map[string]types.UID{}}
+	issuers(o.certs)
+	run(t, ns)
+	o.agents = play(t, ns)
+	env.Kubelet(ns).Serve(t)
+	byObject, err := provision.CacheByObject([]database.Kind{New("agent:1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.Manager(t, testenv.ManagerOptions{Namespace: ns, Cache: byObject, Setup: func(mgr ctrl.Manager) error {
+		return ops.SetupWithManager(mgr, []database.Kind{New("agent:1")}, ops.Options{Present: o.agents.present})
+	}})
+	pg := valid(ns)
+	pg.Spec.Replicas, pg.Spec.TLS = ptr.To[int32](2), config
+	create(t, pg)
+	for i := range 2 {
+		pod := &corev1.Pod{}
+		eventually(t, ns, fmt.Sprintf("pg-%d", i), pod)
+		o.pods[pod.Name] = pod.UID
+	}
+	testenv.Eventually(t, func(ctx context.Context) error { // every agent has reported
+		for name := range o.pods {
+			pod := &corev1.Pod{}
+			if err := env.Client.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, pod); err != nil {
+				return err
+			}
+			said, err := report.Parse(pod.Annotations)
+			if err != nil || said.ConfigHash == "" || (config != nil) != (said.Serving != nil) {
+				return fmt.Errorf("%s reports %s (%v)", name, said, err)
+			}
+		}
+		return nil
+	})
+	return o
+}
+
+// request carries out a ReconfigureTLS and returns the request when it is over.
+func (o *operated) request(name string, change opsv1alpha1.PostgresTLSSpec, timeout time.Duration) *opsv1alpha1.PostgresOpsRequest {
+	o.Helper()
+	r := &opsv1alpha1.PostgresOpsRequest{ObjectMeta: metav1.ObjectMeta{Namespace: o.ns, Name: name}}
+	r.Spec.DatabaseRef.Name, r.Spec.Type, r.Spec.TLS = "pg", opsv1alpha1.OpsReconfigureTLS, &change
+	r.Spec.Apply, r.Spec.Timeout = opsv1alpha1.ApplyAlways, &metav1.Duration{Duration: timeout}
+	create(o, r)
+	testenv.Eventually(o, func(ctx context.Context) error {
+		if err := env.Client.Get(ctx, client.ObjectKeyFromObject(r), r); err != nil {
+			return err
+		}
+		if !r.Status.Phase.Finished() {
+			return fmt.Errorf("the request is %s, waiting for %v, journal %+v", r.Status.Phase, r.Status.Conditions, r.Status.Journal)
+		}
+		return nil
+	})
+	return r
+}
+
+// succeeds is request for one that has to succeed without anybody being restarted or distrusted.
+func (o *operated) succeeds(name string, change opsv1alpha1.PostgresTLSSpec) *opsv1alpha1.PostgresOpsRequest {
+	o.Helper()
+	r := o.request(name, change, time.Minute)
+	if r.Status.Phase != opsv1alpha1.OpsRequestPhaseSuccessful {
+		o.Fatalf("%s is %s: %+v", name, r.Status.Phase, r.Status.Conditions)
+	}
+	o.unharmed()
+	return r
+}
+
+// unharmed checks that the pods are those of the beginning, and that nobody ever distrusted anybody.
+func (o *operated) unharmed() {
+	o.Helper()
+	for name, uid := range o.pods {
+		pod := &corev1.Pod{}
+		if err := env.Client.Get(context.Background(), client.ObjectKey{Namespace: o.ns, Name: name}, pod); err != nil || pod.UID != uid {
+			o.Errorf("pod %s was replaced (%v)", name, err)
+		}
+	}
+	o.agents.mu.Lock()
+	defer o.agents.mu.Unlock()
+	if o.agents.broken != nil {
+		o.Error(o.agents.broken)
+	}
+	pg := &kubedbv1.Postgres{}
+	if err := env.Client.Get(context.Background(), client.ObjectKey{Namespace: o.ns, Name: "pg"}, pg); err != nil || kube.ConditionTrue(pg.Status.Conditions, sharedv1.ConditionPaused) {
+		o.Errorf("the database stays paused (%v)", err)
+	}
+}
+
+func withIssuer(name string) opsv1alpha1.PostgresTLSSpec {
+	return opsv1alpha1.PostgresTLSSpec{TLSSpec: opsv1alpha1.TLSSpec{TLSConfig: *tlsOn(name)}}
+}
+
+func TestTLSIsAddedRotatedChangedAndRemovedByRequest(t *testing.T) {
+	t.Parallel()
+	var ca, other *tlstest.Authority
+	o := newOperated(t, nil, func(m *testenv.CertManager) { ca, other = m.Issuer("ca"), m.Issuer("other") })
+
+	add := o.succeeds("add", withIssuer("ca"))
+	if len(add.Status.Plan.Warnings) != 1 || !strings.Contains(add.Status.Plan.Warnings[0], "new ones without TLS are refused") {
+		t.Errorf("the plan warns %v", add.Status.Plan.Warnings)
+	}
+	first := o.published("the first set", trusts(ca))
+
+	o.succeeds("rotate", opsv1alpha1.PostgresTLSSpec{TLSSpec: opsv1alpha1.TLSSpec{RotateCertificates: true}})
+	rotated := o.published("new certificates", trusts(ca))
+	for name, pair := range first.Pairs {
+		if rotated.Pairs[name].Same(pair) {
+			t.Errorf("the certificate %s was not rotated", name)
+		}
+	}
+
+	o.succeeds("issuer", withIssuer("other"))
+	moved := o.published("the other authority alone", trusts(other))
+
+	names := opsv1alpha1.PostgresTLSSpec{}
+	names.Certificates = []sharedv1.CertificateSpec{{Alias: sharedv1.CertificateAliasServer, DNSNames: []string{"pg.example.com"}}}
+	o.succeeds("names", names)
+	named := o.published("another certificate", func(s tls.Set) bool { return !s.Pairs[tls.Server].Same(moved.Pairs[tls.Server]) })
+	if err := tls.LeafOf(named.Pairs[tls.Server]).VerifyHostname("pg.example.com"); err != nil {
+		t.Error(err)
+	}
+
+	mode := opsv1alpha1.PostgresTLSSpec{ClientAuthMode: sharedv1.ClientAuthModeCert}
+	mode.SSLMode = sharedv1.SSLModeRequire
+	o.succeeds("modes", mode)
+
+	o.succeeds("remove", opsv1alpha1.PostgresTLSSpec{TLSSpec: opsv1alpha1.TLSSpec{Remove: true}})
+	pg := &kubedbv1.Postgres{}
+	if err := env.Client.Get(t.Context(), client.ObjectKey{Namespace: o.ns, Name: "pg"}, pg); err != nil {
+		t.Fatal(err)
+	}
+	if pg.Spec.TLS != nil || pg.Spec.SSLMode != sharedv1.SSLModeDisable || pg.Spec.ClientAuthMode != "" {
+		t.Errorf("the spec says %+v, %s, %s", pg.Spec.TLS, pg.Spec.SSLMode, pg.Spec.ClientAuthMode)
+	}
+	testenv.Eventually(t, func(ctx context.Context) error {
+		err := env.Client.Get(ctx, client.ObjectKey{Namespace: o.ns, Name: naming.TLSSecret("pg")}, &corev1.Secret{})
+		if client.IgnoreNotFound(err) != nil || err == nil {
+			return fmt.Errorf("the certificates are still published (%v)", err)
+		}
+		return nil
+	})
+}
+
+func TestAChangeOfTLSThatFailsLeavesTheFormerCertificatesInForce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		prepare func(*testenv.CertManager, *tlstest.Authority)
+		change  opsv1alpha1.PostgresTLSSpec
+		timeout time.Duration
+		says    string
+	}{
+		"an unknown issuer": {func(*testenv.CertManager, *tlstest.Authority) {}, withIssuer("nobody"), time.Minute, "not found; create it"},
+		"an issuer that never issues": {func(m *testenv.CertManager, _ *tlstest.Authority) { m.SilentIssuer("silent", "no key pair") },
+			withIssuer("silent"), 8 * time.Second, "is not ready: no key pair"},
+		"a key that does not match": {func(m *testenv.CertManager, ca *tlstest.Authority) {
+			m.Issuer("sloppy")
+			m.Tamper(func(c *certmanager.Certificate, issued *tls.Issued) {
+				if c.Spec.IssuerRef.Name == "sloppy" {
+					issued.Key = ca.Issue(t, tlstest.Leaf{}).Key
+				}
+			})
+		}, withIssuer("sloppy"), time.Minute, "private key does not match"},
+		"remove and rotate": {func(*testenv.CertManager, *tlstest.Authority) {},
+			opsv1alpha1.PostgresTLSSpec{TLSSpec: opsv1alpha1.TLSSpec{Remove: true, RotateCertificates: true}}, time.Minute, "cannot go together"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var ca *tlstest.Authority
+			o := newOperated(t, tlsOn("ca"), func(m *testenv.CertManager) { ca = m.Issuer("ca") })
+			first := o.published("the first set", func(s tls.Set) bool { return len(s.Pairs) == 3 })
+			c.prepare(o.certs, ca)
+			r := o.request("op", c.change, c.timeout)
+			last := kube.FindCondition(r.Status.Conditions, opsv1alpha1.ConditionFailed)
+			if r.Status.Phase != opsv1alpha1.OpsRequestPhaseFailed || last == nil || !strings.Contains(last.Message, c.says) {
+				t.Fatalf("the request is %s: %+v", r.Status.Phase, r.Status.Conditions)
+			}
+			o.unharmed()
+			now := o.published("the former certificate", trusts(ca))
+			// cert-manager may have issued it anew, having been asked for it again.
+			for name := range first.Pairs {
+				if fault := tls.Check(tls.Issued{Pair: now.Pairs[name], CA: ca.PEM}, tls.Want{}, time.Now()); fault != "" {
+					t.Errorf("the certificate %s: %s", name, fault)
+				}
+			}
+		})
+	}
+}
