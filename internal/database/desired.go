@@ -43,6 +43,8 @@ type Desired struct {
 	// Lacks says what is missing and done without until it appears; empty for nothing. It becomes the condition
 	// DatabaseDependencyReady=False, as Waiting does, but keeps nothing from being done.
 	Lacks string
+	// LeftOut says which database users the instance was asked to let in and cannot, and why.
+	LeftOut []string
 	// Recheck, when positive, asks for another Gather and Build after this time, for inputs that cannot be watched.
 	Recheck time.Duration
 }

@@ -49,10 +49,9 @@ func (r *Reconciler) build(_ context.Context, s *scope) (bool, kube.Outcome) {
 	}
 	s.desired = &desired
 	if tls := desired.TLS; tls != nil && tls.Waits != "" {
-		s.set(sharedv1.ConditionDatabaseDependencyReady, false, sharedv1.ReasonFailedToEnsureDependency, "waiting for "+tls.Waits)
-	} else {
-		s.remove(sharedv1.ConditionDatabaseDependencyReady)
+		s.lacks(&database.Waiting{What: tls.Waits})
 	}
+	s.setUsers(desired.LeftOut)
 	return true, kube.WaitUntil(desired.Recheck)
 }
 

@@ -7,7 +7,22 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 )
+
+// reasonUsersLeftOut is Matriarch's own reason.
+const reasonUsersLeftOut = "UsersLeftOut"
+
+// setUsers says which users cannot log in although a Secret asks for it. The others can.
+func (s *scope) setUsers(leftOut []string) {
+	if len(leftOut) == 0 {
+		s.remove(sharedv1.ConditionInternalUsersSynced)
+		return
+	}
+	s.set(sharedv1.ConditionInternalUsersSynced, false, reasonUsersLeftOut,
+		"Users are left out; change their Secrets. "+strings.Join(leftOut, "; "))
+}
 
 // kubeletReasons are states of a container that last until somebody does something about them; the kubelet says what.
 var kubeletReasons = []string{

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/agent/report"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/kube"
@@ -62,5 +63,18 @@ func TestAFailingContainerIsInTheCondition(t *testing.T) {
 	c := kube.FindCondition(s.conditions, conditionReplicaReady)
 	if want := "ready replicas: 0. db-0: container git-sync ended with exit code 1: fatal: away."; c == nil || !strings.HasSuffix(c.Message, want) {
 		t.Errorf("the condition is %+v, want it to end with %q", c, want)
+	}
+}
+
+func TestUsersThatAreLeftOutAreInACondition(t *testing.T) {
+	t.Parallel()
+	s := observed(true)
+	s.setUsers([]string{"Secret data/odd: too long"})
+	c := kube.FindCondition(s.conditions, sharedv1.ConditionInternalUsersSynced)
+	if c == nil || c.Status != "False" || !strings.Contains(c.Message, "Secret data/odd: too long") {
+		t.Errorf("the condition is %+v", c)
+	}
+	if s.setUsers(nil); len(s.removed) != 1 || s.removed[0] != sharedv1.ConditionInternalUsersSynced {
+		t.Errorf("removed is %v", s.removed)
 	}
 }

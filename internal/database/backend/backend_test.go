@@ -218,7 +218,7 @@ func TestSyncedUsersAreThoseOfLabelledSecretsOfTheServersNamespace(t *testing.T)
 		secret(ns, "no-name-label", login("erin", "e"), naming.LabelInstance, "pg"),
 		secret(other, "other-namespace", login("frank", "f"), labels...),
 	)
-	got, err := SyncedUsers(t.Context(), env.Client, Server{Namespace: ns, Name: "pg"})
+	got, _, err := SyncedUsers(t.Context(), env.Client, Server{Namespace: ns, Name: "pg"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,23 +91,23 @@ func apply(ctx context.Context, r client.Reader, namespace string, in map[string
 // SyncedUsers reads the users that spec.syncUsers asks for: every Secret in the server's namespace that carries the
 // labels app.kubernetes.io/name=postgreses.kubedb.com and app.kubernetes.io/instance=<AppBinding>, with a user name and
 // a password. A Secret without both is left out; of two for one user the older one counts. The role itself is made in
-// PostgreSQL by whoever made the Secret.
-func SyncedUsers(ctx context.Context, r client.Reader, server Server) (map[string]string, error) {
+// PostgreSQL by whoever made the Secret. It returns the users' passwords, and the names of the Secrets they are from.
+func SyncedUsers(ctx context.Context, r client.Reader, server Server) (users, from map[string]string, err error) {
 	var secrets corev1.SecretList
 	selector := client.MatchingLabels{naming.LabelName: naming.NamePostgres, naming.LabelInstance: server.Name}
 	if err := r.List(ctx, &secrets, client.InNamespace(server.Namespace), selector); err != nil {
-		return nil, fmt.Errorf("list the Secrets of the users of %s/%s: %w", server.Namespace, server.Name, err)
+		return nil, nil, fmt.Errorf("list the Secrets of the users of %s/%s: %w", server.Namespace, server.Name, err)
 	}
 	slices.SortFunc(secrets.Items, func(a, b corev1.Secret) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
-	users := map[string]string{}
+	users, from = map[string]string{}, map[string]string{}
 	for _, secret := range secrets.Items {
 		user := userOf(secret.Data)
 		if _, taken := users[user.Name]; taken || user.Name == "" || user.Password == "" || !secret.DeletionTimestamp.IsZero() {
 			continue
 		}
-		users[user.Name] = user.Password
+		users[user.Name], from[user.Name] = user.Password, server.Namespace+"/"+secret.Name
 	}
-	return users, nil
+	return users, from, nil
 }

@@ -5,6 +5,8 @@ package pooler
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -49,6 +51,8 @@ type Facts struct {
 	// Users who may log in through the pooler, with their passwords. The server's administrator is one of them, always
 	// with the password of the AppBinding's Secret.
 	Users map[string]string
+	// From are the Secrets that users were taken in from.
+	From map[string]string
 	// Custom is the user's configuration.
 	Custom custom.Text
 	Live   blocks.Live
@@ -66,7 +70,7 @@ func Gather(ctx context.Context, r database.Reader, info database.Info, in datab
 	}
 	f.Users = map[string]string{}
 	if w.SyncUsers {
-		if f.Users, err = backend.SyncedUsers(ctx, r, f.Server); err != nil {
+		if f.Users, f.From, err = backend.SyncedUsers(ctx, r, f.Server); err != nil {
 			return f, err
 		}
 	}
@@ -103,6 +107,17 @@ func CheckScripts(init *sharedv1.InitSpec, gitSyncer string) (warnings []string,
 		warnings = append(warnings, "spec.init.script: the scripts are placed in "+InitDir+"; none of them is run, because a pooler has nothing to initialise")
 	}
 	return warnings, rules.InitScripts(init, gitSyncer)
+}
+
+// LeftOut says which users of Secrets the pooler has no way to let in, and why; expressible tells of one.
+func (f Facts) LeftOut(expressible func(user string) error) []string {
+	var left []string
+	for _, user := range slices.Sorted(maps.Keys(f.From)) {
+		if err := expressible(user); err != nil {
+			left = append(left, fmt.Sprintf("Secret %s: %v", f.From[user], err))
+		}
+	}
+	return left
 }
 
 // AuthName is the name of the Secret with the credentials of the pooler's own administrator.

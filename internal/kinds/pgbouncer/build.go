@@ -50,6 +50,13 @@ func (k Kind) Build(from database.Gathered) (database.Desired, error) {
 		AgentImage: k.agentImage,
 	})
 	d.Recheck = g.recheck
+	d.LeftOut = g.LeftOut(func(user string) error {
+		secret, known := g.secrets[user]
+		if !known { // the role is not in PostgreSQL yet
+			return nil
+		}
+		return admittable(user, secret)
+	})
 	return d, err
 }
 

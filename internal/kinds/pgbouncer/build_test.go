@@ -131,3 +131,14 @@ func TestAMistakeOfTheUserIsUnusableAndSaysWhere(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAUserThatTheUserlistCannotExpressIsNamedWithTheSecret(t *testing.T) {
+	t.Parallel()
+	g := sample()
+	g.From = map[string]string{"alice": "data/alice", "odd\nname": "data/odd", "later": "data/later"}
+	g.secrets["odd\nname"] = "md5x"
+	d, err := New("example.org/agent:1").Build(g)
+	if err != nil || len(d.LeftOut) != 1 || !strings.Contains(d.LeftOut[0], "Secret data/odd: user \"odd\\nname\": PgBouncer cannot express a line break") {
+		t.Errorf("left out are %q (%v)", d.LeftOut, err)
+	}
+}

@@ -47,6 +47,7 @@ func (k Kind) Build(from database.Gathered) (database.Desired, error) {
 		AgentImage: k.agentImage,
 	})
 	desired.Lacks = lacks(g.missing, g.Server)
+	desired.LeftOut = g.LeftOut(func(user string) error { return expressible(user, g.Users[user]) })
 	return desired, err
 }
 
