@@ -101,9 +101,9 @@ var refusals = []struct {
 	{"Pgpool", "spec/podTemplate/spec", volume("pgpool-config"), "Cannot use a reserve volume name: pgpool-config"},
 	{"Pgpool", "spec/podTemplate/spec", server("pgpool", "volumeMounts", mount("/config/tls")), "reservedMountPaths path /config"},
 	{"Pgpool", "spec/podTemplate/spec", server("pgpool", "env", map[string]any{"name": "PGPOOL_PCP_USER", "value": "x"}), "environment variable PGPOOL_PCP_USER is forbidden to use in Pgpool spec"},
-	{"Pgpool", "spec/sslMode", "require", "TLS is not enabled, enable it to use this sslMode"},
-	{"Pgpool", "spec/clientAuthMode", "cert", "TLS is not enabled, enable it to use this clientAuthMode"},
-	{"Pgpool", "spec/tls", map[string]any{"issuerRef": map[string]any{"apiGroup": "cert-manager.io", "kind": "Issuer", "name": "ca"}}, "remove spec.tls"},
+	{"Pgpool", "spec/sslMode", "require", "it needs spec.tls; without TLS the only mode is disable"},
+	{"Pgpool", "spec/clientAuthMode", "cert", "it needs spec.tls; without TLS use md5 or scram"},
+	{"Pgpool", "spec/tls", map[string]any{"issuerRef": map[string]any{"apiGroup": "example.org", "kind": "Issuer", "name": "ca"}}, "cert-manager.io"},
 	{"Pgpool", "spec/monitor", map[string]any{"agent": "prometheus.io"}, "names no exporter image"},
 
 	{"PgBouncer", "spec/version", "99", "version not supported; `kubectl get pgbouncerversions` lists those that are"},
@@ -130,7 +130,7 @@ var refusals = []struct {
 	{"PgBouncer", "spec/init", map[string]any{"script": map[string]any{"git": map[string]any{"args": []any{"--depth=1"}}}}, "name the repository"},
 	{"Pgpool", "spec/init", map[string]any{"script": map[string]any{"git": map[string]any{"args": []any{"--repo=x"}}}}, "names no image for git-sync"},
 	{"Pgpool", "spec/init", map[string]any{"script": map[string]any{"scriptPath": "/etc", "configMap": map[string]any{"name": "x"}}}, "it is a path within the volume"},
-	{"PgBouncer", "spec/sslMode", "require", "TLS is not enabled"},
+	{"PgBouncer", "spec/sslMode", "require", "it needs spec.tls"},
 }
 
 func inline(file, text string) map[string]any {

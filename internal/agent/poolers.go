@@ -38,10 +38,11 @@ func (rt *runtime) newPooler(ctx context.Context) (pooler.Server, error) {
 	s := rt.settings
 	switch s.Kind {
 	case KindPgpool:
-		return pgpool.New(ctx, rt.sup, pgpool.Options{Etc: s.path(pgpoolEtc), Scratch: s.path(naming.RunDir)})
+		return pgpool.New(ctx, rt.sup, pgpool.Options{Etc: s.path(pgpoolEtc), TLS: s.path(naming.PgpoolTLSDir), Scratch: s.path(naming.RunDir)})
 	case KindPgBouncer:
 		return pgbouncer.New(ctx, rt.sup, pgbouncer.Options{
-			Etc: s.path(naming.PostgresConfigMount), Secret: s.path(pgbouncerSecret), Scratch: s.path(naming.RunDir)})
+			Etc: s.path(naming.PostgresConfigMount), Secret: s.path(pgbouncerSecret), TLS: s.path(naming.PgBouncerTLSDir),
+			Scratch: s.path(naming.RunDir)})
 	default:
 		return nil, fmt.Errorf("%s is no pooler", s.Kind)
 	}

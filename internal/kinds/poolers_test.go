@@ -30,7 +30,7 @@ import (
 var env *testenv.Env
 
 func TestMain(m *testing.M) {
-	os.Exit(testenv.Main(m, &env, testenv.Options{AddToScheme: []func(*runtime.Scheme) error{
+	os.Exit(testenv.Main(m, &env, testenv.Options{CertManager: true, AddToScheme: []func(*runtime.Scheme) error{
 		kubedbv1.AddToScheme, kubedbv1alpha2.AddToScheme, catalogv1alpha1.AddToScheme, appcatalogv1alpha1.AddToScheme, petsetv1.AddToScheme,
 	}}))
 }
@@ -260,17 +260,6 @@ func TestAPgpoolsUsersComeFromThreePlaces(t *testing.T) {
 	}
 }
 
-func TestAServerThatAPoolerCannotReachAsItDemandsIsUnusable(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, "postgresql://db.example.org?sslmode=verify-full", "x")
-	for _, object := range []client.Object{w.pgpool(), w.pgbouncer()} {
-		_, _, err := w.gather(object)
-		if _, ok := errors.AsType[*database.Unusable](err); !ok || !strings.Contains(err.Error(), "sslmode=verify-full") {
-			t.Errorf("%T: got %v", object, err)
-		}
-	}
-}
-
 // behind makes the AppBinding name the Service of a Postgres, as that of a Postgres of Matriarch's does.
 func (w *world) behind(service string) {
 	w.Helper()
@@ -342,13 +331,12 @@ func TestReadReplicasAreABackendWhileTheyExist(t *testing.T) {
 func TestWhatIsNotSupportedIsNotLeftOutInSilence(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "postgresql://db.example.org", "x")
-	tls := &sharedv1.TLSConfig{}
 	for _, object := range []client.Object{
-		w.pgpool(func(s *kubedbv1alpha2.PgpoolSpec) { s.TLS = tls }),
-		w.pgbouncer(func(s *kubedbv1.PgBouncerSpec) { s.TLS = tls }),
+		w.pgpool(func(s *kubedbv1alpha2.PgpoolSpec) { s.TLS = &sharedv1.TLSConfig{} }),
+		w.pgbouncer(func(s *kubedbv1.PgBouncerSpec) { s.TLS = &sharedv1.TLSConfig{} }),
 	} {
 		_, _, err := w.gather(object)
-		if _, ok := errors.AsType[*database.Unusable](err); !ok || !strings.Contains(err.Error(), "remove spec.tls") {
+		if _, ok := errors.AsType[*database.Unusable](err); !ok || !strings.Contains(err.Error(), "name the cert-manager Issuer") {
 			t.Errorf("%T: got %v", object, err)
 		}
 	}

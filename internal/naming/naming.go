@@ -83,3 +83,7 @@ func BackendKey(namespace, name string) string {
 	sum := sha256.Sum256([]byte(namespace + "/" + name))
 	return hex.EncodeToString(sum[:8])
 }
+
+// RenewalRequest is the operation request that restarts the members of a database which serve the certificates of that
+// hash only after a restart.
+func RenewalRequest(db, hash string) string { return withSuffix(db, "-renew-"+UID6(hash)) }

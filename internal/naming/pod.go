@@ -76,3 +76,20 @@ const AnnotationTemplateHash = "matriarch.dev/template-hash"
 
 // MonitoringAgentLabel marks what Prometheus is meant to find, with the kind of agent as its value.
 const MonitoringAgentLabel = "monitoring.appscode.com/agent"
+
+// Certificates of the PostgreSQL behind a pooler: keys of the pooler's credentials Secret, and names of files.
+const (
+	UpstreamCA   = "upstream-server-ca.crt"
+	UpstreamCert = "upstream-server-client.crt"
+	UpstreamKey  = "upstream-server-client.key"
+	// UpstreamHash is the key for report.UpstreamHash of them, which the pooler's agent repeats once they are in force.
+	UpstreamHash = "upstream-hash"
+)
+
+// Folders of a pooler's own certificates.
+const (
+	PgBouncerTLSDir = "/var/run/pgbouncer/tls/serving"
+	PgpoolTLSDir    = "/opt/pgpool-II/tls"
+	// PgpoolCA is the file in PgpoolTLSDir with everybody whom Pgpool trusts: its own authority and the server's.
+	PgpoolCA = "ca.pem"
+)

@@ -53,6 +53,7 @@ func (k *fakeKind) probed(name string) int {
 func (k *fakeKind) Info() database.Info {
 	return database.Info{
 		Kind: "PgBouncer", Name: "fakes.test", Component: "fake", Container: "server", AdminUser: "admin",
+		OpsKind:           "PgBouncerOpsRequest",
 		PersistentSecrets: func(name, _ string) []string { return []string{name + "-extra"} },
 		Texts: database.Texts{
 			ProvisioningStarted: "started %s", ReplicasReady: "all there", Accepting: "accepting %s", AcceptingReason: "AcceptingConnection",
@@ -125,6 +126,9 @@ func (k *fakeKind) Build(from database.Gathered) (database.Desired, error) {
 		d.Services = append(d.Services, standby)
 	} else {
 		d.Absent = append(d.Absent, &corev1.Service{ObjectMeta: s.Ref(standby.Name)})
+	}
+	if g.text == "tls" {
+		d.TLS = &database.TLS{Published: &corev1.Secret{ObjectMeta: s.Meta(naming.TLSSecret(s.Name())), Data: map[string][]byte{"server.crt": []byte("x")}}}
 	}
 	blocks.Grant(&d, s, s.Name(), []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}}}, g.live.ForeignAccount)
 	var err error

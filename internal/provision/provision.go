@@ -108,7 +108,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if s.deleting() {
 		return r.finalize(ctx, s).Result()
 	}
-	outcome := run(ctx, s, r.changing(s)...).Sooner(run(ctx, s, r.observe, r.checkHealth))
+	outcome := run(ctx, s, r.changing(s)...).Sooner(run(ctx, s, r.observe, r.checkHealth, r.renew))
 	return outcome.Sooner(run(ctx, s, r.writeStatus, r.markInitialized)).Result()
 }
 

@@ -2,6 +2,7 @@ package testserver
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -86,6 +87,49 @@ func (p *Postgres) Exec(t testing.TB, statements ...string) {
 	}
 }
 
+// ServeTLS lets the cluster offer TLS with the certificate, and trust clients whose certificate the authorities signed.
+func (p *Postgres) ServeTLS(t testing.TB, certificate, key, authorities []byte) {
+	t.Helper()
+	data, err := p.As("postgres", p.Password).Ask(t.Context(), "postgres", "SHOW data_directory")
+	if err != nil {
+		t.Fatal(err)
+	}
+	Write(t, filepath.Join(data, "server.crt"), string(certificate))
+	Write(t, filepath.Join(data, "server.key"), string(key))
+	Write(t, filepath.Join(data, "root.crt"), string(authorities))
+	p.Exec(t, "ALTER SYSTEM SET ssl_ca_file = 'root.crt'", "ALTER SYSTEM SET ssl = on")
+	p.reload(t, "on")
+}
+
+// ServeNoTLS lets the cluster refuse TLS.
+func (p *Postgres) ServeNoTLS(t testing.TB) {
+	t.Helper()
+	p.Exec(t, "ALTER SYSTEM SET ssl = off")
+	p.reload(t, "off")
+}
+
+// reload waits until new sessions find the value of ssl, and with it all that was written before.
+func (p *Postgres) reload(t testing.TB, ssl string) {
+	t.Helper()
+	loaded := p.ask(t, "SELECT pg_conf_load_time()::text")
+	p.Exec(t, "SELECT pg_reload_conf()")
+	deadline := time.Now().Add(30 * time.Second)
+	for p.ask(t, "SELECT pg_conf_load_time()::text") == loaded || p.ask(t, "SHOW ssl") != ssl {
+		if time.Now().After(deadline) {
+			t.Fatalf("PostgreSQL does not take ssl = %s:\n%s", ssl, p.Log())
+		}
+	}
+}
+
+func (p *Postgres) ask(t testing.TB, query string) string {
+	t.Helper()
+	answer, err := p.As("postgres", p.Password).Ask(t.Context(), "postgres", query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
 // As is a client of the cluster.
 func (p *Postgres) As(user, password string) Client {
 	return Client{Port: p.Port, User: user, Password: password}
@@ -96,6 +140,8 @@ type Client struct {
 	Port     int32
 	User     string
 	Password string
+	// TLS, when set, is demanded of the server.
+	TLS *tls.Config
 }
 
 // Ask logs in to the database and returns the one value that the query yields.
@@ -116,6 +162,7 @@ func (c Client) connect(ctx context.Context, database string) (*pgx.Conn, error)
 		return nil, err
 	}
 	config.Port, config.Database, config.User, config.Password = uint16(c.Port), database, c.User, c.Password
+	config.TLSConfig = c.TLS
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	return pgx.ConnectConfig(ctx, config)
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/matriarchdb/matriarch/internal/agent/report"
+	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
 // Applier keeps one server's files as the Secrets say. Want may be called at any time; Start and Sync are called by
@@ -31,6 +33,7 @@ type Applier struct {
 	badCerts string          // hash of the certificates refused last, not to be tried again
 	serving  *report.Serving // what the server showed last
 	unproven bool            // the server has not been seen to show the certificates in force
+	late     bool            // the server shows the certificates in place only after a restart
 }
 
 // New returns an Applier.
@@ -131,7 +134,7 @@ func (a *Applier) startWith(ctx context.Context, set Set, start func(context.Con
 }
 
 func (a *Applier) started(ctx context.Context, wanted, set Set, first *Refusal) {
-	a.begun = set
+	a.begun, a.late = set, false
 	a.unproven = a.prove(ctx, set) != nil
 	var rejected *report.Rejection
 	if first != nil {
@@ -195,6 +198,7 @@ func (a *Applier) bringUntried(ctx context.Context, set Set) error {
 	if err != nil {
 		return err
 	}
+	a.late = slices.ContainsFunc(pending, towardsClients)
 	if err := a.prove(ctx, set); err != nil {
 		return err
 	}
@@ -235,11 +239,15 @@ func (a *Applier) accept(set Set, pending []string, rejected *report.Rejection) 
 	a.report.Update(func(r *report.Report) {
 		r.ConfigHash = set.Config.Hash()
 		r.CredentialsHash = set.Credentials.Hash()
-		if !a.unproven {
-			r.CertificateHash, r.Serving = set.Certificates.Hash(), a.serving
+		r.Serving = a.serving
+		if !a.unproven && !a.late {
+			r.CertificateHash = set.Certificates.Hash()
 			if a.badCerts == "" {
 				r.CertificateProblem = ""
 			}
+		}
+		if !slices.ContainsFunc(pending, towardsUpstream) {
+			r.UpstreamHash = string(set.Credentials[naming.UpstreamHash])
 		}
 		r.PendingRestart = pending
 		if inCluster {
@@ -270,4 +278,12 @@ func (a *Applier) forgive() {
 	}
 	a.refused = ""
 	a.report.Update(func(r *report.Report) { r.Rejected = nil })
+}
+
+// towardsClients tells whether a parameter stands for the certificates that clients meet.
+func towardsClients(name string) bool { return name == "ssl_cert" || name == "client_tls_cert_file" }
+
+// towardsUpstream tells whether a parameter is about TLS with the PostgreSQL behind a pooler.
+func towardsUpstream(name string) bool {
+	return strings.HasPrefix(name, "server_tls_") || name == "ssl_ca_cert"
 }

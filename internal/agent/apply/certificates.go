@@ -90,7 +90,8 @@ const (
 	proveEvery  = 50 * time.Millisecond
 )
 
-// prove makes handshakes with the own server until it shows the certificate that it was given.
+// prove makes handshakes with the own server until it shows the certificate that it was given, or any if it takes that
+// one only after a restart.
 func (a *Applier) prove(ctx context.Context, set Set) error {
 	server, can := a.server.(TLSServer)
 	if !can {
@@ -110,9 +111,10 @@ func (a *Applier) prove(ctx context.Context, set Set) error {
 			return nil
 		}
 		shown, err := tls.Present(ctx, address)
-		if err == nil && shown.Leaf.Equal(leaf) {
+		if err == nil && (a.late || shown.Leaf.Equal(leaf)) {
 			a.serving = &report.Serving{
-				Serial: tls.Serial(leaf), Issuer: leaf.Issuer.String(), NotAfter: leaf.NotAfter.UTC().Format(time.RFC3339),
+				Serial: tls.Serial(shown.Leaf), Issuer: shown.Leaf.Issuer.String(),
+				NotAfter: shown.Leaf.NotAfter.UTC().Format(time.RFC3339),
 			}
 			return nil
 		}

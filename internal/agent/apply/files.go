@@ -3,6 +3,7 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -77,6 +78,14 @@ func WriteInPlace(path string, content []byte, mode os.FileMode) error {
 	err = errors.Join(err, file.Truncate(int64(len(content))), file.Chmod(mode), file.Sync(), file.Close())
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// RemoveFile removes a file if it is there.
+func RemoveFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", path, err)
 	}
 	return nil
 }

@@ -37,10 +37,14 @@ type Server struct {
 	ReadReplicas map[string]string
 	// Standbys is how many there are behind StandbyHost, as far as that is known; otherwise 0.
 	Standbys int32
+	// Managed tells that the AppBinding is that of a Postgres object, whose TLS may come and go.
+	Managed bool
 	// SSLMode as libpq knows it; empty when the AppBinding does not say.
 	SSLMode string
-	// CA are PEM certificates to check the server's with.
+	// CA are PEM certificates to check the server's with; always there when SSLMode asks for a check.
 	CA []byte
+	// Certificate and Key, in PEM, are the client's certificate and its key; empty when the AppBinding has none.
+	Certificate, Key []byte
 	// Admin is the user of the AppBinding's Secret.
 	Admin User
 }
@@ -58,12 +62,18 @@ func Read(ctx context.Context, r client.Reader, ref types.NamespacedName, field 
 		return Server{}, fmt.Errorf("read AppBinding %s: %w", ref, err)
 	}
 	server := Server{
-		Namespace: ref.Namespace, Name: ref.Name, Version: binding.Spec.Version, CA: binding.Spec.ClientConfig.CABundle,
+		Namespace: ref.Namespace, Name: ref.Name, Version: binding.Spec.Version, Managed: managed(binding),
 	}
 	if err := server.address(binding.Spec.ClientConfig); err != nil {
 		return Server{}, database.WaitFor("AppBinding %s: %v", ref, err)
 	}
-	var err error
+	if err := server.trust(binding.Spec.ClientConfig); err != nil {
+		return Server{}, database.WaitFor("AppBinding %s: %v", ref, err)
+	}
+	err := server.identify(ctx, r, binding)
+	if err != nil {
+		return Server{}, err
+	}
 	if server.Admin, err = credentials(ctx, r, binding); err != nil {
 		return Server{}, err
 	}
@@ -177,13 +187,4 @@ func numberOfStandbys(ctx context.Context, r client.Reader, name types.Namespace
 		return 0, fmt.Errorf("read Postgres %s: %w", name, err)
 	}
 	return max(ptr.Deref(pg.Spec.Replicas, 1)-1, 0), nil
-}
-
-// DemandsTLS tells whether an sslmode forbids to connect without TLS.
-func DemandsTLS(sslmode string) bool {
-	switch sslmode {
-	case "require", "verify-ca", "verify-full":
-		return true
-	}
-	return false
 }

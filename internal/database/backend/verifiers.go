@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/matriarchdb/matriarch/internal/database/probe"
+	"github.com/matriarchdb/matriarch/internal/tls"
 )
 
 // verifierTimeout bounds the question for the verifiers: it is one row per user.
@@ -33,7 +34,7 @@ func Verifiers(ctx context.Context, server Server, users map[string]string) (map
 	defer cancel()
 	conn, err := probe.Connect(ctx, probe.Target{
 		Host: server.Host, Port: server.Port, User: server.Admin.Name, Password: server.Admin.Password,
-		Database: "postgres", SSLMode: server.SSLMode, CA: server.CA,
+		Database: "postgres", SSLMode: server.SSLMode, CA: server.CA, Client: tls.Pair{Cert: server.Certificate, Key: server.Key},
 	})
 	if err != nil {
 		return nil, err

@@ -53,15 +53,19 @@ func (f Facts) Build(p Parts) (database.Desired, error) {
 		Services: []*corev1.Service{blocks.Service{
 			Subject: s, Name: s.Name(), Alias: sharedv1.ServiceAliasPrimary, Templates: f.Wishes.Services, Ports: p.Ports,
 		}.Build()},
-		AppBinding: blocks.Binding{
-			Subject: s, Type: p.AppType, Version: p.Version, APIGroup: p.APIGroup, Port: port,
-			SSLMode: f.Wishes.SSLMode, Auth: f.Spec.Auth, AuthName: f.AuthName(),
-		}.Build(),
 	}
 	if init := f.Wishes.Init; init != nil && init.Initialized {
 		d.Config.Annotations[naming.AnnotationInitialized] = "true"
 	}
-	rules := blocks.AgentRules(s.Name(), f.Spec.Replicas, d.Config.Name, p.CredentialsName, f.AuthName())
+	certificates := f.Certificates.Desired()
+	certificates.AddTo(&d)
+	binding := blocks.Binding{
+		Subject: s, Type: p.AppType, Version: p.Version, APIGroup: p.APIGroup, Port: port,
+		SSLMode: f.Wishes.SSLMode, Auth: f.Spec.Auth, AuthName: f.AuthName(),
+	}
+	f.bind(&binding, certificates)
+	d.AppBinding = binding.Build()
+	rules := blocks.AgentRules(s.Name(), f.Spec.Replicas, d.Config.Name, p.CredentialsName, f.AuthName(), naming.TLSSecret(s.Name()))
 	blocks.Grant(&d, s, f.account(), rules, f.Live.ForeignAccount)
 	exporter := p.Exporter
 	exporter.Subject, exporter.Monitor, exporter.Templates = s, f.Wishes.Monitor, f.Wishes.Services
@@ -86,9 +90,11 @@ func (f Facts) pod(p Parts, exporter blocks.Exporter) blocks.Pod {
 	server.Name, server.Resources = f.Subject.Info.Container, blocks.ServerResources()
 	pod := blocks.Pod{
 		Subject: f.Subject, User: f.Wishes.PodTemplate, Server: server, Volumes: volumes,
+		ExtraLabels: map[string]string{naming.LabelBackend: naming.BackendKey(f.Server.Namespace, f.Server.Name)},
 		AgentEnv: []corev1.EnvVar{
 			{Name: naming.EnvCredentialsSecret, Value: p.CredentialsName},
 			{Name: naming.EnvAuthSecret, Value: f.AuthName()},
+			{Name: naming.EnvTLSSecret, Value: naming.TLSSecret(f.Subject.Name())}, // without TLS too: it may come
 		},
 		Exporter: exporter.Container(), RunAs: p.RunAs, ServiceAccount: f.account(),
 		GracePeriodSeconds: GracePeriodSeconds, AgentImage: p.AgentImage,

@@ -17,8 +17,8 @@ import (
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/database/backend"
 	"github.com/matriarchdb/matriarch/internal/database/blocks"
+	"github.com/matriarchdb/matriarch/internal/database/certs"
 	"github.com/matriarchdb/matriarch/internal/database/custom"
-	"github.com/matriarchdb/matriarch/internal/database/probe"
 	"github.com/matriarchdb/matriarch/internal/database/rules"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
@@ -34,7 +34,13 @@ type Wishes struct {
 	Configuration *sharedv1.ConfigurationSpec
 	ConfFile      string
 
-	SSLMode     sharedv1.SSLMode
+	// TLS and SSLMode are those towards clients, Port is where these connect.
+	TLS     *sharedv1.TLSConfig
+	SSLMode sharedv1.SSLMode
+	Port    int32
+	// ClientName is the common name of the client certificate; the name of the server's administrator when empty.
+	ClientName string
+
 	Init        *sharedv1.InitSpec
 	PodTemplate *sharedv1.PodTemplateSpec
 	Services    []sharedv1.NamedServiceTemplateSpec
@@ -56,6 +62,8 @@ type Facts struct {
 	// Custom is the user's configuration.
 	Custom custom.Text
 	Live   blocks.Live
+	// Certificates are the pooler's own.
+	Certificates certs.State
 }
 
 // Gather reads what every pooler needs: the user's configuration, the AppBinding, the users, and what exists already.
@@ -75,7 +83,10 @@ func Gather(ctx context.Context, r database.Reader, info database.Info, in datab
 		}
 	}
 	f.Users[f.Server.Admin.Name] = f.Server.Admin.Password
-	f.Live, err = blocks.Look(ctx, r, f.Subject, f.Spec, f.account())
+	if f.Live, err = blocks.Look(ctx, r, f.Subject, f.Spec, f.account()); err != nil {
+		return f, err
+	}
+	f.Certificates, err = certs.Look(ctx, r, f.certificates())
 	return f, err
 }
 
@@ -135,15 +146,3 @@ func (f Facts) Admin() backend.User {
 }
 
 func (f Facts) account() string { return blocks.ServiceAccountName(f.Subject, f.Wishes.PodTemplate) }
-
-// Probe logs in through the Service as the server's administrator. The write check writes to the given table.
-func (f Facts) Probe(ctx context.Context, port int32, db, table string) database.Health {
-	if f.Spec.Health.DisableWriteCheck {
-		table = ""
-	}
-	return probe.Check(ctx, probe.Target{
-		Host: f.Subject.Name() + "." + f.Subject.Namespace() + ".svc", Port: port,
-		User: f.Server.Admin.Name, Password: f.Server.Admin.Password, Database: db,
-		Timeout: f.Spec.Health.Timeout, Table: table,
-	})
-}

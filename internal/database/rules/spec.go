@@ -32,19 +32,6 @@ func Halted(now database.Instance) field.ErrorList {
 	return nil
 }
 
-// WithoutTLS checks spec.tls and spec.sslMode of a kind that cannot be given certificates yet.
-func WithoutTLS(kind string, tls *sharedv1.TLSConfig, mode sharedv1.SSLMode) field.ErrorList {
-	spec := field.NewPath("spec")
-	if tls != nil {
-		return field.ErrorList{field.Forbidden(spec.Child("tls"),
-			"TLS for "+kind+" is not supported by this release of Matriarch; remove spec.tls")}
-	}
-	if mode != "" && mode != sharedv1.SSLModeDisable {
-		return field.ErrorList{field.Invalid(spec.Child("sslMode"), mode, "TLS is not enabled, enable it to use this sslMode")}
-	}
-	return nil
-}
-
 // InitScripts checks spec.init.script. gitSyncer is the image that the catalog object of the version names for git-sync.
 func InitScripts(init *sharedv1.InitSpec, gitSyncer string) field.ErrorList {
 	if init == nil || init.Script == nil {

@@ -55,14 +55,6 @@ func TestWhatIsProtectedIsNotHalted(t *testing.T) {
 	}
 }
 
-func TestWithoutTLSThereIsNothingToConfigure(t *testing.T) {
-	t.Parallel()
-	says(t, "nothing", WithoutTLS("Pgpool", nil, ""), "")
-	says(t, "disable", WithoutTLS("Pgpool", nil, sharedv1.SSLModeDisable), "")
-	says(t, "a mode", WithoutTLS("Pgpool", nil, sharedv1.SSLModeRequire), "spec.sslMode: Invalid value")
-	says(t, "both", WithoutTLS("Pgpool", &sharedv1.TLSConfig{}, sharedv1.SSLModeRequire), "TLS for Pgpool is not supported by this release of Matriarch; remove spec.tls")
-}
-
 func TestInitScriptsComeFromAVolumeOrFromGit(t *testing.T) {
 	t.Parallel()
 	script := func(s sharedv1.ScriptSource) *sharedv1.InitSpec { return &sharedv1.InitSpec{Script: &s} }

@@ -32,17 +32,20 @@ func (k Kind) Build(from database.Gathered) (database.Desired, error) {
 	if err != nil {
 		return database.Desired{}, database.Unusablef("credentials of PgBouncer %s: %v", at, err)
 	}
+	credentials := g.Server.Files()
+	credentials[UserlistFile] = []byte(userlist(users))
 	d, err := g.Facts.Build(pooler.Parts{
 		Files:           config.Files,
 		CredentialsName: naming.BackendSecret(g.bouncer.Name),
-		Credentials:     map[string][]byte{UserlistFile: []byte(userlist(users))},
+		Credentials:     credentials,
 		AppType:         appcatalogv1alpha1.AppTypePgBouncer,
 		APIGroup:        kubedbv1.GroupVersion.Group,
 		Version:         g.version.Spec.Version,
 		Ports:           []corev1.ServicePort{blocks.Port(naming.PrimaryServicePort, port(g.bouncer), naming.DatabasePortName)},
 		Server:          g.server(),
 		Volumes: []corev1.Volume{
-			blocks.EmptyVolume(configVolume), blocks.MemoryVolume(userVolume, nil), blocks.EmptyVolume(naming.SocketsVolume),
+			blocks.EmptyVolume(configVolume), blocks.MemoryVolume(userVolume, nil), blocks.CertsVolume(),
+			blocks.EmptyVolume(naming.SocketsVolume),
 		},
 		Exporter:   g.exporter(),
 		RunAs:      g.version.Spec.SecurityContext,
@@ -73,8 +76,10 @@ func (g gathered) configInput() ConfigInput {
 	return ConfigInput{
 		Version: g.version.Spec.Version,
 		Upstream: Upstream{
-			Host: g.Server.Host, Port: g.Server.Port, Database: g.bouncer.Spec.Database.DatabaseName, SSLMode: g.Server.SSLMode,
+			Host: g.Server.Host, Port: g.Server.Port, Database: g.bouncer.Spec.Database.DatabaseName,
+			SSLMode: g.Server.SSLMode, CA: len(g.Server.CA) > 0, Certificate: len(g.Server.Certificate) > 0,
 		},
+		TLS: g.bouncer.Spec.TLS != nil, SSLMode: g.bouncer.Spec.SSLMode,
 		Pool:      poolSettings(g.bouncer.Spec.ConnectionPool),
 		Port:      port(g.bouncer),
 		AdminUser: g.Admin().Name,
@@ -91,12 +96,14 @@ func (g gathered) server() corev1.Container {
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: configVolume, MountPath: ConfDir},
 			{Name: userVolume, MountPath: UserDir},
+			{Name: naming.CertsVolume, MountPath: naming.PgBouncerTLSDir},
 			{Name: naming.SocketsVolume, MountPath: SocketDir},
 		},
 	}
 }
 
-// exporter asks the admin console beside it, as the administrator.
+// exporter asks the admin console beside it, as the administrator, through the socket: there it needs no certificate,
+// whatever spec.sslMode asks of clients.
 func (g gathered) exporter() blocks.Exporter {
 	return blocks.Exporter{
 		Image: g.version.Spec.Exporter.Image, DefaultPort: naming.ExporterPort,
@@ -105,7 +112,8 @@ func (g gathered) exporter() blocks.Exporter {
 			pooler.FromSecret("ADMIN_PASSWORD", g.AuthName(), naming.AuthPassword),
 			// Not a URL: in one, characters such as / and @ in a password would have to be escaped.
 			{Name: "PGBOUNCER_EXPORTER_CONNECTION_STRING", Value: fmt.Sprintf(
-				"host=localhost port=%d user='$(ADMIN_USER)' password='$(ADMIN_PASSWORD)' dbname=%s sslmode=disable", port(g.bouncer), adminConsole)},
+				"host=%s port=%d user='$(ADMIN_USER)' password='$(ADMIN_PASSWORD)' dbname=%s sslmode=disable", SocketDir, port(g.bouncer), adminConsole)},
 		},
+		Mounts: []corev1.VolumeMount{{Name: naming.SocketsVolume, MountPath: SocketDir}},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/conf"
 	"github.com/matriarchdb/matriarch/internal/conf/catalog"
 	"github.com/matriarchdb/matriarch/internal/conf/ini"
@@ -30,6 +31,8 @@ type Upstream struct {
 	Database string
 	// SSLMode that the server asks for, as libpq knows it; empty leaves PgBouncer's default.
 	SSLMode string
+	// CA tells that there are certificates to check the server's with, Certificate that there is one to show to it.
+	CA, Certificate bool
 }
 
 // ConfigInput is everything that the configuration file depends on.
@@ -41,6 +44,9 @@ type ConfigInput struct {
 	Pool *conf.Settings
 	// Port that clients connect to.
 	Port int32
+	// TLS tells that clients are offered TLS with a certificate of ours, in the way of SSLMode.
+	TLS     bool
+	SSLMode sharedv1.SSLMode
 	// AdminUser may use the admin console.
 	AdminUser string
 	// Custom is the user's pgbouncer.ini.
@@ -82,7 +88,8 @@ func Render(in ConfigInput) (Config, error) {
 		return Config{}, err
 	}
 	merged := layer.Merge(layer.Layers{
-		Default: onlyKnown(know, defaults(in.Upstream)), Tuned: in.Pool, User: user, Mandatory: mandatory(in.Port, user),
+		Default: onlyKnown(know, defaults(in.Upstream)), Tuned: in.Pool, User: user,
+		Mandatory: mandatory(in.Port, user).Merge(conf.NewSettings(conf.ExactCase, clientTLS(in.TLS, in.SSLMode)...)),
 	})
 	section := file.Section(ini.PgBouncer)
 	*section = *merged.Settings()

@@ -7,6 +7,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/conf/ini"
 	"github.com/matriarchdb/matriarch/internal/database/custom"
 	"github.com/matriarchdb/matriarch/internal/golden"
@@ -37,6 +38,19 @@ func TestRenderedFiles(t *testing.T) {
 				MaxDBConnections: ptr.To[int64](40), MaxUserConnections: ptr.To[int64](30), StatsPeriodSeconds: ptr.To[int64](10),
 				IgnoreStartupParameters: "search_path",
 			})
+		}),
+		"tls.ini": input(func(in *ConfigInput) {
+			in.TLS, in.SSLMode = true, sharedv1.SSLModeVerifyFull
+			in.Upstream.SSLMode, in.Upstream.CA, in.Upstream.Certificate = "verify-full", true, true
+			in.Custom.Inline = "client_tls_sslmode = disable\nclient_tls_protocols = tlsv1.3\n"
+		}),
+		"tls-upstream.ini": input(func(in *ConfigInput) {
+			in.Version, in.Upstream.SSLMode, in.Upstream.CA = "1.26.1", "verify-ca", true
+			in.Custom.Inline = "client_tls_sslmode = require\nclient_tls_cert_file = /mine/crt\nclient_tls_key_file = /mine/key\n"
+		}),
+		"tls-oldest.ini": input(func(in *ConfigInput) {
+			in.Version, in.TLS, in.SSLMode = "1.15.0", true, sharedv1.SSLModeRequire
+			in.Upstream.SSLMode = "prefer"
 		}),
 		"user.ini": input(func(in *ConfigInput) {
 			in.Pool = poolSettings(&kubedbv1.ConnectionPool{PoolMode: kubedbv1.PoolModeStatement})

@@ -43,24 +43,10 @@ func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instanc
 	if g.Facts, err = pooler.Gather(ctx, r, k.Info(), in, wishes(g.bouncer)); err != nil {
 		return nil, err
 	}
-	if err := g.reachable(); err != nil {
-		return nil, err
-	}
 	if err := g.askForSecrets(ctx, r); err != nil {
 		return nil, err
 	}
 	return g, nil
-}
-
-// reachable refuses a server whose certificate has to be checked: the pods have nothing to check it with.
-func (g gathered) reachable() error {
-	switch mode := g.Server.SSLMode; mode {
-	case "verify-ca", "verify-full":
-		return database.Unusablef("PgBouncer %s/%s: AppBinding %s/%s asks for sslmode=%s, but the check of a server's certificate "+
-			"is not supported by this release of Matriarch; use sslmode=require",
-			g.bouncer.Namespace, g.bouncer.Name, g.Server.Namespace, g.Server.Name, mode)
-	}
-	return nil
 }
 
 // askAgain is how soon a server that does not answer is asked again for its users' verifiers.

@@ -103,7 +103,7 @@ func wishes(bouncer *kubedbv1.PgBouncer) pooler.Wishes {
 	return pooler.Wishes{
 		Postgres: types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}, Field: "spec.database.databaseRef",
 		SyncUsers: spec.Database.SyncUsers, Configuration: configuration(bouncer), ConfFile: ConfFile,
-		SSLMode: spec.SSLMode, Init: spec.Init, PodTemplate: spec.PodTemplate, Services: spec.ServiceTemplates, Monitor: spec.Monitor,
+		TLS: spec.TLS, SSLMode: spec.SSLMode, Port: port(bouncer), ClientName: clientName, Init: spec.Init, PodTemplate: spec.PodTemplate, Services: spec.ServiceTemplates, Monitor: spec.Monitor,
 	}
 }
 

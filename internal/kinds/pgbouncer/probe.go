@@ -19,7 +19,7 @@ func (Kind) Members(pods []corev1.Pod) []database.Member { return database.Membe
 // verifiers: ALTER ROLE tells nobody.
 func (Kind) Probe(ctx context.Context, from database.Gathered) database.Health {
 	g := from.(gathered)
-	health := g.Facts.Probe(ctx, port(g.bouncer), g.bouncer.Spec.Database.DatabaseName, writeCheckTable)
+	health := g.Facts.Probe(ctx, g.bouncer.Spec.Database.DatabaseName, writeCheckTable)
 	health.Fingerprint = backend.Fingerprint(g.secrets)
 	if now, err := secretsOf(ctx, g.Server, g.Users); err == nil {
 		health.Fingerprint = backend.Fingerprint(now)

@@ -33,8 +33,8 @@ func defaults(up Upstream) *conf.Settings {
 		// after a new primary serves (pgbouncer issue 872).
 		{Name: "server_login_retry", Value: "1"},
 	}...)
-	if up.SSLMode != "" {
-		s.Set("server_tls_sslmode", up.SSLMode)
+	for _, one := range serverTLS(up) {
+		s.Add(one)
 	}
 	return s
 }

@@ -30,7 +30,7 @@ func podRules() rules.Pod {
 			naming.AgentVolume, naming.RunVolume, naming.SocketsVolume,
 		},
 		ReservedMounts: []string{
-			ConfDir, UserDir, SocketDir, "/var/run/pgbouncer/tls/serving", pooler.InitDir, naming.AgentDir, naming.RunDir,
+			ConfDir, UserDir, SocketDir, naming.PgBouncerTLSDir, pooler.InitDir, naming.AgentDir, naming.RunDir,
 		},
 	}
 }
@@ -65,7 +65,8 @@ func (k Kind) Validate(ctx context.Context, r database.Reader, old, now database
 
 // unsupported lists what the spec asks for and would not get.
 func unsupported(bouncer *kubedbv1.PgBouncer) field.ErrorList {
-	return rules.WithoutTLS(kubedbv1.KindPgBouncer, bouncer.Spec.TLS, bouncer.Spec.SSLMode)
+	spec := bouncer.Spec
+	return rules.TLS(field.NewPath("spec"), rules.Security{TLS: spec.TLS, SSLMode: spec.SSLMode})
 }
 
 // tryRender renders the configuration as if the Postgres were there.
@@ -73,6 +74,7 @@ func tryRender(bouncer *kubedbv1.PgBouncer, version string, text custom.Text) ([
 	rendered, err := Render(ConfigInput{
 		Version: version, Port: port(bouncer), Pool: poolSettings(bouncer.Spec.ConnectionPool), Custom: text,
 		Upstream: Upstream{Host: "postgres", Port: naming.PostgresPort, Database: "postgres"}, AdminUser: adminConsole,
+		TLS: bouncer.Spec.TLS != nil, SSLMode: bouncer.Spec.SSLMode,
 	})
 	return rendered.Overridden, err
 }

@@ -7,6 +7,7 @@ import (
 
 	appcatalogv1alpha1 "github.com/matriarchdb/matriarch/api/appcatalog/v1alpha1"
 	kubedbv1alpha2 "github.com/matriarchdb/matriarch/api/kubedb/v1alpha2"
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/database/blocks"
 	"github.com/matriarchdb/matriarch/internal/database/pooler"
@@ -39,8 +40,10 @@ func (k Kind) Build(from database.Gathered) (database.Desired, error) {
 			blocks.Port(naming.PrimaryServicePort, naming.PgpoolPort, naming.DatabasePortName),
 			blocks.Port(naming.PgpoolPCPPortName, naming.PCPPort, naming.PgpoolPCPPortName),
 		},
-		Server:     g.server(),
-		Volumes:    []corev1.Volume{blocks.EmptyVolume(configVolume), blocks.EmptyVolume(naming.SocketsVolume)},
+		Server: g.server(),
+		Volumes: []corev1.Volume{
+			blocks.EmptyVolume(configVolume), blocks.CertsVolume(), blocks.EmptyVolume(naming.SocketsVolume),
+		},
 		Exporter:   g.exporter(credentials),
 		RunAs:      g.version.Spec.SecurityContext,
 		GitSyncer:  g.version.Spec.GitSyncer.Image,
@@ -60,6 +63,8 @@ func (g gathered) server() corev1.Container {
 		},
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: configVolume, MountPath: ConfDir},
+			{Name: naming.CertsVolume, MountPath: naming.PgpoolTLSDir},
+			{Name: naming.CertsVolume, MountPath: "/config/tls", ReadOnly: true}, // where KubeDB's guides look
 			{Name: naming.SocketsVolume, MountPath: SocketDir},
 		},
 	}
@@ -79,9 +84,17 @@ func (g gathered) exporter(credentials string) blocks.Exporter {
 			{Name: "POSTGRES_DATABASE", Value: probeDatabase},
 			{Name: "PGPOOL_SERVICE", Value: "localhost"},
 			{Name: "PGPOOL_SERVICE_PORT", Value: strconv.Itoa(naming.PgpoolPort)},
-			{Name: "SSLMODE", Value: "disable"},
+			{Name: "SSLMODE", Value: g.exporterMode()},
 			pooler.FromSecret("POSTGRES_USERNAME", credentials, exporterUserKey),
 			pooler.FromSecret("POSTGRES_PASSWORD", credentials, exporterPasswordKey),
 		},
 	}
+}
+
+// exporterMode is how the exporter connects to the pooler beside it, which clients may be let into over TLS only.
+func (g gathered) exporterMode() string {
+	if g.pool.Spec.TLS != nil {
+		return string(sharedv1.SSLModeRequire)
+	}
+	return string(sharedv1.SSLModeDisable)
 }

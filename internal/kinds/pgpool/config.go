@@ -37,6 +37,9 @@ type ConfigInput struct {
 	// Former is the pgpool.conf that is in force now; empty at first.
 	Former         string
 	ClientAuthMode sharedv1.ClientAuthMode
+	// SSLMode is how clients may connect; without TLS.Serve it has no effect.
+	SSLMode sharedv1.SSLMode
+	TLS     TLS
 }
 
 // Config is a rendered configuration.
@@ -71,7 +74,7 @@ func Render(in ConfigInput) (Config, error) {
 	layers := layer.Layers{
 		Default:   onlyKnown(know, servers.Merge(defaults())),
 		User:      user,
-		Mandatory: onlyKnown(know, withoutWeights(servers).Merge(mandatory())),
+		Mandatory: onlyKnown(know, withoutWeights(servers).Merge(mandatory()).Merge(tlsSettings(in.TLS))),
 	}
 	dropped := dropBackends(layers.User, len(in.Backends))
 	merged := layer.Merge(layers)
@@ -79,19 +82,23 @@ func Render(in ConfigInput) (Config, error) {
 	if err := know.Conflicts(effective).Err(); err != nil {
 		return Config{}, fmt.Errorf("check %s: %w", ConfFile, err)
 	}
-	files, err := printFiles(effective, in.ClientAuthMode)
+	files, err := printFiles(effective, in)
 	if err != nil {
 		return Config{}, err
 	}
 	return Config{Files: files, Effective: effective, Overridden: append(merged.Overrides(know), dropped...)}, nil
 }
 
-func printFiles(effective *conf.Settings, mode sharedv1.ClientAuthMode) (map[string]string, error) {
+func printFiles(effective *conf.Settings, in ConfigInput) (map[string]string, error) {
 	text, err := pgconf.Print(pgconf.Pgpool, effective)
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", ConfFile, err)
 	}
-	poolHBA, err := renderHBA(mode)
+	mode := in.SSLMode
+	if !in.TLS.Serve {
+		mode = sharedv1.SSLModeDisable
+	}
+	poolHBA, err := renderHBA(in.ClientAuthMode, mode)
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", HBAFile, err)
 	}

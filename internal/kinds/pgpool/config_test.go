@@ -37,6 +37,19 @@ func TestRenderedFiles(t *testing.T) {
 		"default": input(),
 		"4.1":     input(func(in *ConfigInput) { in.Version = "4.1.15" }),
 		"4.7":     input(func(in *ConfigInput) { in.Version, in.ClientAuthMode = "4.7.0", sharedv1.ClientAuthModeScram }),
+		"tls": input(func(in *ConfigInput) {
+			in.TLS, in.SSLMode, in.ClientAuthMode = TLS{Serve: true, Verify: true}, sharedv1.SSLModeRequire, sharedv1.ClientAuthModeCert
+			in.Custom.Inline = "ssl = off\nssl_ca_cert = '/mine'\nssl_prefer_server_ciphers = on\n"
+		}),
+		"tls-4.1": input(func(in *ConfigInput) {
+			in.Version, in.TLS, in.SSLMode = "4.1.4", TLS{Serve: true, Verify: true}, sharedv1.SSLModePrefer
+		}),
+		"tls-4.7": input(func(in *ConfigInput) {
+			in.Version, in.TLS, in.SSLMode, in.ClientAuthMode = "4.7.3", TLS{Serve: true}, sharedv1.SSLModeVerifyFull, sharedv1.ClientAuthModeScram
+		}),
+		"tls-upstream": input(func(in *ConfigInput) {
+			in.TLS = TLS{Verify: true}
+		}),
 		"standalone": input(func(in *ConfigInput) {
 			in.Backends = []Backend{primary}
 		}),

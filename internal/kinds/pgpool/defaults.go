@@ -30,7 +30,6 @@ func defaults() *conf.Settings {
 		{"client_idle_limit", "0"},
 		{"connection_cache", "on"},
 		{"load_balance_mode", "on"},
-		{"ssl", "off"},
 		{"failover_on_backend_error", "off"},
 		{"failover_on_backend_shutdown", "off"}, // on by default in 4.3
 		{"log_min_messages", "warning"},

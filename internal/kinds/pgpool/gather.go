@@ -6,10 +6,12 @@ import (
 
 	catalogv1alpha1 "github.com/matriarchdb/matriarch/api/catalog/v1alpha1"
 	kubedbv1alpha2 "github.com/matriarchdb/matriarch/api/kubedb/v1alpha2"
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/database/backend"
 	"github.com/matriarchdb/matriarch/internal/database/pooler"
 	"github.com/matriarchdb/matriarch/internal/database/rules"
+	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
 // versions is the resource of the catalog objects.
@@ -41,7 +43,7 @@ func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instanc
 	if g.Facts, err = pooler.Gather(ctx, r, k.Info(), in, wishes(g.pool)); err != nil {
 		return nil, err
 	}
-	if err := g.reachable(); err != nil {
+	if err := g.reachable(ctx, r); err != nil {
 		return nil, err
 	}
 	if g.backends, err = backends(g.pool.Spec.Configuration, g.Server); err != nil {
@@ -57,22 +59,31 @@ func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instanc
 	return g, nil
 }
 
-// reachable refuses a server that demands TLS: without a certificate of its own Pgpool does not offer TLS to servers
-// either.
-func (g gathered) reachable() error {
-	if !backend.DemandsTLS(g.Server.SSLMode) {
-		return nil
+// reachable refuses a server that Pgpool cannot talk to as it is asked to: it shows no certificate to servers, and has
+// one list of authorities for servers and clients.
+func (g gathered) reachable(ctx context.Context, r database.Reader) error {
+	at := g.pool.Namespace + "/" + g.pool.Name
+	server := g.Server.Namespace + "/" + g.Server.Name
+	if g.pool.Spec.ClientAuthMode == sharedv1.ClientAuthModeCert && backend.DemandsTLS(g.Server.SSLMode) && !g.Server.Managed && len(g.Server.CA) == 0 {
+		return database.Unusablef("Pgpool %s: with clientAuthMode=cert Pgpool checks the server's certificate too; put the "+
+			"certificates to check it with into spec.clientConfig.caBundle of AppBinding %s", at, server)
 	}
-	return database.Unusablef("Pgpool %s/%s: AppBinding %s/%s demands TLS (sslmode=%s), which Pgpool offers to no server "+
-		"without spec.tls, and that is not supported by this release of Matriarch",
-		g.pool.Namespace, g.pool.Name, g.Server.Namespace, g.Server.Name, g.Server.SSLMode)
+	mode, err := g.Server.ClientAuthMode(ctx, r)
+	if err != nil {
+		return err
+	}
+	if mode == sharedv1.ClientAuthModeCert {
+		return database.Unusablef("Pgpool %s: Postgres %s asks its clients for certificates (clientAuthMode=cert), and Pgpool has no "+
+			"way to show one; change clientAuthMode of the Postgres to scram or md5, or use a PgBouncer", at, server)
+	}
+	return nil
 }
 
 // configInput is what the configuration files depend on.
 func (g gathered) configInput() ConfigInput {
 	in := ConfigInput{
 		Version: g.version.Spec.Version, Backends: g.backends, Custom: g.Custom,
-		ClientAuthMode: g.pool.Spec.ClientAuthMode,
+		ClientAuthMode: g.pool.Spec.ClientAuthMode, SSLMode: g.pool.Spec.SSLMode, TLS: tlsOf(g.pool, g.Server),
 	}
 	if g.Live.Config != nil {
 		in.Former = string(g.Live.Config.Data[ConfFile])
@@ -86,6 +97,9 @@ func (g gathered) passwords() (map[string][]byte, error) {
 	if err != nil {
 		return nil, database.Unusablef("credentials of Pgpool %s/%s: %v", g.pool.Namespace, g.pool.Name, err)
 	}
+	maps.Copy(files, g.Server.Files())
+	delete(files, naming.UpstreamCert) // which Pgpool shows to nobody
+	delete(files, naming.UpstreamKey)
 	if g.Wishes.Monitor != nil { // the server's own Secret may be in another namespace, out of the pods' reach
 		files[exporterUserKey] = []byte(g.Server.Admin.Name)
 		files[exporterPasswordKey] = []byte(g.Server.Admin.Password)

@@ -7,11 +7,12 @@ import (
 
 // renderHBA renders pool_hba.conf: who may log in to the pooler, and how. Inside the pod's own socket folder the agent
 // is trusted. Unlike KubeDB's file, TCP from the loopback address is not: kubectl port-forward arrives from there, and
-// Pgpool logs in to PostgreSQL with the password that it knows.
-func renderHBA(mode sharedv1.ClientAuthMode) (string, error) {
+// Pgpool logs in to PostgreSQL with the password that it knows. From require on, clients come in over TLS only; those
+// that prove themselves by a certificate do so in every mode.
+func renderHBA(mode sharedv1.ClientAuthMode, sslMode sharedv1.SSLMode) (string, error) {
 	method := hbaMethod(mode)
 	kind := hba.Host
-	if method == hba.Cert {
+	if method == hba.Cert || demandsTLS(sslMode) {
 		kind = hba.HostSSL
 	}
 	rules := []hba.Rule{{Type: hba.Local, Databases: []string{hba.All}, Users: []string{hba.All}, Method: hba.Trust}}
@@ -21,6 +22,15 @@ func renderHBA(mode sharedv1.ClientAuthMode) (string, error) {
 		})
 	}
 	return hba.Print(hba.Pgpool, rules)
+}
+
+// demandsTLS tells whether a mode of the API lets clients in over TLS only.
+func demandsTLS(mode sharedv1.SSLMode) bool {
+	switch mode {
+	case sharedv1.SSLModeRequire, sharedv1.SSLModeVerifyCA, sharedv1.SSLModeVerifyFull:
+		return true
+	}
+	return false
 }
 
 // hbaMethod is the pool_hba.conf method of a clientAuthMode; md5 is the default of the API.

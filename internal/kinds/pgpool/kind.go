@@ -94,7 +94,7 @@ func wishes(pool *kubedbv1alpha2.Pgpool) pooler.Wishes {
 		Postgres:  types.NamespacedName{Namespace: spec.PostgresRef.Namespace, Name: spec.PostgresRef.Name},
 		Field:     "spec.postgresRef",
 		SyncUsers: spec.SyncUsers, Configuration: configuration(pool), ConfFile: ConfFile,
-		SSLMode: spec.SSLMode, Init: spec.Init, PodTemplate: spec.PodTemplate, Services: spec.ServiceTemplates, Monitor: spec.Monitor,
+		TLS: spec.TLS, SSLMode: spec.SSLMode, Port: naming.PgpoolPort, Init: spec.Init, PodTemplate: spec.PodTemplate, Services: spec.ServiceTemplates, Monitor: spec.Monitor,
 	}
 }
 

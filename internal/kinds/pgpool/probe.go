@@ -6,7 +6,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/matriarchdb/matriarch/internal/database"
-	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
 // writeCheckTable is KubeDB's, so that a changed operator leaves no second one behind.
@@ -17,5 +16,5 @@ func (Kind) Members(pods []corev1.Pod) []database.Member { return database.Membe
 
 // Probe logs in through the Service as the server's administrator.
 func (Kind) Probe(ctx context.Context, from database.Gathered) database.Health {
-	return from.(gathered).Facts.Probe(ctx, naming.PgpoolPort, probeDatabase, writeCheckTable)
+	return from.(gathered).Facts.Probe(ctx, probeDatabase, writeCheckTable)
 }

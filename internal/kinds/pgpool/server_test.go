@@ -11,6 +11,8 @@ import (
 
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/database/backend"
+	"github.com/matriarchdb/matriarch/internal/database/custom"
+	"github.com/matriarchdb/matriarch/internal/naming"
 	"github.com/matriarchdb/matriarch/internal/testserver"
 )
 
@@ -25,15 +27,25 @@ type running struct {
 
 func start(t *testing.T, pg *testserver.Postgres, mode sharedv1.ClientAuthMode, users map[string]string) running {
 	t.Helper()
+	r := prepare(t, pg, users, func(in *ConfigInput) { in.ClientAuthMode = mode })
+	r.serve(t)
+	return r
+}
+
+// prepare writes the files of a Pgpool whose connections to the server do not outlive their clients.
+func prepare(t *testing.T, pg *testserver.Postgres, users map[string]string, change func(*ConfigInput)) running {
+	t.Helper()
 	testserver.Need(t, "pgpool", "pcp_node_count")
 	r := running{dir: testserver.Dir(t), port: testserver.Port(t), pcp: testserver.Port(t)}
-	rendered, err := Render(ConfigInput{
-		Version: testserver.Version(t, "pgpool"), ClientAuthMode: mode,
+	in := ConfigInput{
+		Version: testserver.Version(t, "pgpool"), Custom: custom.Text{Inline: "connection_cache = off"},
 		Backends: []Backend{
 			{Host: "127.0.0.1", Port: pg.Port, Weight: 1, Flag: primaryFlag},
 			{Host: "localhost", Port: pg.Port, Weight: 0, Flag: standbyFlag},
 		},
-	})
+	}
+	change(&in)
+	rendered, err := Render(in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,14 +53,20 @@ func start(t *testing.T, pg *testserver.Postgres, mode sharedv1.ClientAuthMode, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	elsewhere := strings.NewReplacer(SocketDir, r.dir, "port = 9999", fmt.Sprint("port = ", r.port), "pcp_port = 9595", fmt.Sprint("pcp_port = ", r.pcp))
+	elsewhere := strings.NewReplacer(SocketDir, r.dir, naming.PgpoolTLSDir, r.dir,
+		"port = 9999", fmt.Sprint("port = ", r.port), "pcp_port = 9595", fmt.Sprint("pcp_port = ", r.pcp))
 	testserver.Write(t, filepath.Join(r.dir, ConfFile), elsewhere.Replace(rendered.Files[ConfFile]))
 	testserver.Write(t, filepath.Join(r.dir, HBAFile), rendered.Files[HBAFile])
 	for name, content := range passwords {
 		testserver.Write(t, filepath.Join(r.dir, name), string(content))
 	}
-	testserver.Start(t, r.port, r.dir, "pgpool", "-n", "-D", "-f", ConfFile, "-a", HBAFile, "-F", PCPFile)
 	return r
+}
+
+// serve starts Pgpool.
+func (r running) serve(t *testing.T) {
+	t.Helper()
+	testserver.Start(t, r.port, r.dir, "pgpool", "-n", "-D", "-f", ConfFile, "-a", HBAFile, "-F", PCPFile)
 }
 
 // roles are made with names and passwords as odd as PostgreSQL takes them.

@@ -34,7 +34,7 @@ func podRules() rules.Pod {
 		ReservedVolumes: []string{
 			configVolume, naming.CertsVolume, pooler.InitVolume, naming.GitSecretVolume, naming.AgentVolume, naming.RunVolume, naming.SocketsVolume,
 		},
-		ReservedMounts: []string{"/config", ConfDir, SocketDir, pooler.InitDir, naming.AgentDir, naming.RunDir},
+		ReservedMounts: []string{"/config", ConfDir, naming.PgpoolTLSDir, SocketDir, pooler.InitDir, naming.AgentDir, naming.RunDir},
 	}
 }
 
@@ -80,7 +80,7 @@ func warnOfMissing(ctx context.Context, r database.Reader, pool *kubedbv1alpha2.
 // tryRender renders the configuration as if the Postgres were there and had standbys and all the read replicas that are
 // listed.
 func tryRender(pool *kubedbv1alpha2.Pgpool, version string, text custom.Text) ([]layer.Override, error) {
-	server := backend.Server{Host: "primary", StandbyHost: "standby", Port: naming.PostgresPort, ReadReplicas: map[string]string{}}
+	server := backend.Server{Host: "primary", StandbyHost: "standby", Port: naming.PostgresPort, Managed: true, ReadReplicas: map[string]string{}}
 	for _, group := range missingGroups(pool.Spec.Configuration, server) {
 		server.ReadReplicas[group] = group
 	}
@@ -88,16 +88,22 @@ func tryRender(pool *kubedbv1alpha2.Pgpool, version string, text custom.Text) ([
 	if err != nil {
 		return nil, err
 	}
-	rendered, err := Render(ConfigInput{Version: version, Backends: list, Custom: text, ClientAuthMode: pool.Spec.ClientAuthMode})
+	rendered, err := Render(ConfigInput{
+		Version: version, Backends: list, Custom: text,
+		ClientAuthMode: pool.Spec.ClientAuthMode, SSLMode: pool.Spec.SSLMode, TLS: tlsOf(pool, server),
+	})
 	return rendered.Overridden, err
 }
 
 // unsupported lists what the spec asks for and would not get.
 func unsupported(pool *kubedbv1alpha2.Pgpool) field.ErrorList {
-	problems := rules.WithoutTLS(kubedbv1alpha2.KindPgpool, pool.Spec.TLS, pool.Spec.SSLMode)
-	if mode := pool.Spec.ClientAuthMode; mode == sharedv1.ClientAuthModeCert && pool.Spec.TLS == nil {
-		problems = append(problems, field.Invalid(field.NewPath("spec", "clientAuthMode"), mode,
-			"TLS is not enabled, enable it to use this clientAuthMode"))
+	spec := pool.Spec
+	problems := rules.TLS(field.NewPath("spec"), rules.Security{
+		TLS: spec.TLS, SSLMode: spec.SSLMode, ClientAuthMode: spec.ClientAuthMode,
+	})
+	if spec.ClientAuthMode == sharedv1.ClientAuthModeCert && spec.Monitor != nil {
+		problems = append(problems, field.Forbidden(field.NewPath("spec", "monitor"),
+			"the exporter logs in as a client and has no way to show a certificate; remove it, or use clientAuthMode scram or md5"))
 	}
 	return problems
 }

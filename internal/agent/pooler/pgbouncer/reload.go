@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/matriarchdb/matriarch/internal/agent/apply"
 	"github.com/matriarchdb/matriarch/internal/agent/supervise"
@@ -39,6 +40,9 @@ func (s *Server) Try(ctx context.Context, set apply.Set) error {
 	for _, one := range aside(dir) {
 		apart.Section(ini.PgBouncer).Add(one)
 	}
+	if err := s.elsewhere(dir, apart, set); err != nil {
+		return err
+	}
 	text, err := apart.Print()
 	if err != nil {
 		return &apply.Refusal{Words: err.Error()}
@@ -70,6 +74,11 @@ func (s *Server) Try(ctx context.Context, set apply.Set) error {
 		delete(values, one.Name)
 	}
 	delete(values, "conffile")
+	for one := range pgbouncerSection(apart).All() {
+		if strings.HasPrefix(one.Value, dir) {
+			delete(values, one.Name)
+		}
+	}
 	s.expected, s.tried = values, set.Config.Hash()
 	return nil
 }
@@ -92,6 +101,9 @@ func (s *Server) Reload(ctx context.Context, set apply.Set) ([]string, error) {
 	for _, name := range changes.Names(layer.Restart) {
 		pending[name] = true
 	}
+	for _, name := range s.stale(set) {
+		pending[name] = true
+	}
 	if s.tried != set.Config.Hash() {
 		// Only credentials changed, or an untried configuration came back.
 		return slices.Sorted(maps.Keys(pending)), nil
@@ -101,7 +113,7 @@ func (s *Server) Reload(ctx context.Context, set apply.Set) ([]string, error) {
 		switch {
 		case reported && is != want:
 			pending[name] = true
-		case reported:
+		case reported && !strings.Contains(name, "_tls_"): // whose path says nothing of the file's content
 			delete(pending, name)
 		}
 	}

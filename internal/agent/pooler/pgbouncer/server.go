@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/conf"
 	"github.com/matriarchdb/matriarch/internal/conf/catalog"
 	"github.com/matriarchdb/matriarch/internal/conf/ini"
+	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
 const (
@@ -31,8 +33,10 @@ const (
 type Options struct {
 	// Etc is the folder of pgbouncer.ini.
 	Etc string
-	// Secret is the folder of userlist.
+	// Secret is the folder of userlist and of the certificates for the PostgreSQL behind.
 	Secret string
+	// TLS is the folder of the server's own certificates.
+	TLS string
 	// Scratch is a private folder for throwaway processes.
 	Scratch string
 }
@@ -45,12 +49,14 @@ type Server struct {
 	version string
 	catalog *catalog.Catalog
 
-	process  *supervise.Process
-	file     *ini.File         // written last
-	started  *ini.File         // that the process was started with
-	loaded   *ini.File         // that the process read last
-	expected map[string]string // what a throwaway process reported for the file tried last
-	tried    string            // hash of that file
+	process    *supervise.Process
+	file       *ini.File // written last
+	set        apply.Set // that it was part of
+	started    *ini.File // that the process was started with
+	startedSet apply.Set
+	loaded     *ini.File         // that the process read last
+	expected   map[string]string // what a throwaway process reported for the file tried last
+	tried      string            // hash of that file
 }
 
 // New finds the binary and asks for its version.
@@ -82,7 +88,7 @@ func (s *Server) Vet(_ context.Context, set apply.Set) error {
 	if err := s.catalog.ValidateFile(file).Err(); err != nil {
 		return &apply.Refusal{Words: fmt.Sprintf("%s: %v", iniFile, err)}
 	}
-	return nil
+	return s.await(file, set)
 }
 
 func parse(set apply.Set) (*ini.File, error) {
@@ -103,17 +109,15 @@ func (s *Server) Write(set apply.Set) error {
 	if err != nil {
 		return err
 	}
-	for name, content := range set.Config {
-		if err := apply.WriteFile(filepath.Join(s.opts.Etc, name), content, 0o600); err != nil {
-			return err
-		}
+	credentials := maps.Clone(set.Credentials)
+	delete(credentials, naming.UpstreamHash)
+	if err := errors.Join(write(s.opts.TLS, certificates(set)), write(s.opts.Secret, credentials), write(s.opts.Etc, set.Config)); err != nil {
+		return err
 	}
-	for name, content := range set.Credentials {
-		if err := apply.WriteFile(filepath.Join(s.opts.Secret, name), content, 0o600); err != nil {
-			return err
-		}
+	if err := s.removeUnused(file, set); err != nil {
+		return err
 	}
-	s.file = file
+	s.file, s.set = file, set
 	return nil
 }
 
@@ -129,7 +133,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.process, s.started, s.loaded = process, s.file, s.file
+	s.process, s.started, s.startedSet, s.loaded = process, s.file, s.set, s.file
 	if err := awaitConsole(ctx, process, consoleOf(s.file)); err != nil {
 		return err
 	}

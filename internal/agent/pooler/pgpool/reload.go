@@ -23,6 +23,9 @@ func (s *Server) Reload(ctx context.Context, set apply.Set) ([]string, error) {
 		return nil, err
 	}
 	pending := s.byCatalog()
+	if presented(set) != presented(s.begun) {
+		pending[certificate] = true
+	}
 	if s.tried != set.Config.Hash() {
 		// Only credentials changed, or an untried configuration came back: no expected values in the server's notation.
 		return slices.Sorted(maps.Keys(pending)), nil
@@ -64,7 +67,7 @@ func (s *Server) byCatalog() map[string]bool {
 // judge corrects the catalog's opinion by what the server reports: a reported value is the truth.
 func (s *Server) judge(pending map[string]bool, values map[string]string, differ []string) {
 	for name := range values {
-		if _, comparable := s.expected[name]; comparable {
+		if _, comparable := s.expected[name]; comparable && name != certificate { // whose path says nothing of its content
 			delete(pending, name)
 		}
 	}

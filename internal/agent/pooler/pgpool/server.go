@@ -14,6 +14,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/agent/supervise"
 	"github.com/matriarchdb/matriarch/internal/conf"
 	"github.com/matriarchdb/matriarch/internal/conf/catalog"
+	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
 // Files of the configuration and the credentials Secret, and their names beside each other in the folder.
@@ -28,8 +29,8 @@ const (
 
 // Options say where things are.
 type Options struct {
-	// Etc is the folder that the server reads its files from.
-	Etc string
+	// Etc is the folder that the server reads its files from, TLS that of its certificates.
+	Etc, TLS string
 	// Scratch is a private folder for throwaway processes and passwords.
 	Scratch string
 }
@@ -46,6 +47,9 @@ type Server struct {
 	process  *supervise.Process
 	settings *conf.Settings    // of the file written last
 	started  *conf.Settings    // of the file that the process was started with
+	written  apply.Set         // written last
+	begun    apply.Set         // that the process was started with
+	nobody   []byte            // an authority that trusts nobody
 	expected map[string]string // what a throwaway process reported for the file tried last
 	tried    string            // hash of that file
 }
@@ -64,7 +68,11 @@ func New(ctx context.Context, sup *supervise.Supervisor, opts Options) (*Server,
 	if err != nil {
 		return nil, fmt.Errorf("know the parameters of Pgpool-II %s: %w", version, err)
 	}
-	return &Server{opts: opts, sup: sup, programs: found, version: version, catalog: known, admin: newAdmin()}, nil
+	nobody, err := newNobody()
+	if err != nil {
+		return nil, err
+	}
+	return &Server{opts: opts, sup: sup, programs: found, version: version, catalog: known, admin: newAdmin(), nobody: nobody}, nil
 }
 
 // Version is such as 4.3.5.
@@ -81,6 +89,9 @@ func (s *Server) Write(set apply.Set) error {
 		return fmt.Errorf("make the folder of Pgpool-II's files: %w", err)
 	}
 	for name, content := range set.Config {
+		if name == hbaFile && s.ahead(settings, set) {
+			continue
+		}
 		if err := apply.WriteFile(filepath.Join(s.opts.Etc, name), content, 0o600); err != nil {
 			return err
 		}
@@ -88,6 +99,8 @@ func (s *Server) Write(set apply.Set) error {
 	for name, content := range set.Credentials {
 		write := apply.WriteFile
 		switch name {
+		case naming.UpstreamCA, naming.UpstreamHash:
+			continue // in the file with all authorities
 		case passwdFile:
 			write = apply.WriteInPlace
 		case pcpFile:
@@ -97,7 +110,10 @@ func (s *Server) Write(set apply.Set) error {
 			return err
 		}
 	}
-	s.settings = settings
+	if err := s.writeCertificates(set); err != nil {
+		return err
+	}
+	s.settings, s.written = settings, set
 	return nil
 }
 
@@ -110,7 +126,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.process, s.started = process, s.settings
+	s.process, s.started, s.begun = process, s.settings, s.written
 	return s.awaitListening(ctx, process, s.settings)
 }
 
