@@ -15,6 +15,7 @@ import (
 	appcatalogv1alpha1 "github.com/matriarchdb/matriarch/api/appcatalog/v1alpha1"
 	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
 	kubedbv1alpha2 "github.com/matriarchdb/matriarch/api/kubedb/v1alpha2"
+	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/agent/report"
 	"github.com/matriarchdb/matriarch/internal/database"
@@ -62,7 +63,7 @@ func lines(file []byte) []string {
 func TestPoolersVerifyAServerByItsAppBinding(t *testing.T) {
 	t.Parallel()
 	authority := tlstest.NewAuthority(t, "theirs")
-	w := newWorld(t, "postgresql://127.0.0.1:1?sslmode=verify-full", "x")
+	w := newWorld(t, "postgresql://127.0.0.1:5432?sslmode=verify-full", "x")
 	w.change(func(s *appcatalogv1alpha1.AppBindingSpec) { s.ClientConfig.CABundle = authority.PEM })
 	d := w.build(w.pgpool())
 	if got, want := lines(d.Config.Data[naming.PgpoolConf]), []string{"ssl = on", "ssl_ca_cert = '/opt/pgpool-II/tls/ca.pem'"}; !slices.Equal(got, want) {
@@ -203,5 +204,50 @@ func TestAPoolerWithTLSHasCertificatesAndTellsClientsHowToVerifyIt(t *testing.T)
 				t.Errorf("settled before any pod has taken %s", hash)
 			}
 		})
+	}
+}
+
+func TestARequestChangesTheTLSOfAPooler(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "postgresql://db.example.org", "x")
+	add := database.TLSChange{Config: *withIssuer(), SSLMode: sharedv1.SSLModeRequire}
+	changed := func(object client.Object, change database.TLSChange) (client.Object, error) {
+		t.Helper()
+		kind, in := w.kindOf(object)
+		reconfigurer, ok := database.AsTLSReconfigurer(kind)
+		if !ok {
+			t.Fatalf("the certificates of a %T cannot be changed", object)
+		}
+		if texts, ok := kind.(database.Operable).Operation(opsv1alpha1.OpsReconfigureTLS); !ok || texts.Certificates.Type != "CertificateSynced" || texts.Success.Message == "" {
+			t.Errorf("the words for it are %+v", texts)
+		}
+		out, err := reconfigurer.ReconfigureTLS(in, change)
+		if err != nil {
+			return nil, err
+		}
+		return out.Object(), nil
+	}
+	certificate, scram := add, add
+	certificate.ClientAuthMode, scram.ClientAuthMode = sharedv1.ClientAuthModeCert, "scram-sha-256"
+	if got, err := changed(w.pgpool(), certificate); err != nil || got.(*kubedbv1alpha2.Pgpool).Spec.ClientAuthMode != sharedv1.ClientAuthModeCert || got.(*kubedbv1alpha2.Pgpool).Spec.TLS == nil {
+		t.Errorf("adding TLS and certificates to a Pgpool: %v", err)
+	}
+	got, err := changed(w.pgbouncer(), scram)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := got.(*kubedbv1.PgBouncer).Spec
+	if spec.TLS == nil || spec.SSLMode != sharedv1.SSLModeRequire || spec.ConnectionPool.AuthType != kubedbv1.PgBouncerAuthTypeScram {
+		t.Errorf("adding TLS and SCRAM to a PgBouncer gives %+v", spec)
+	}
+	if _, err := changed(w.pgpool(), database.TLSChange{Config: sharedv1.TLSConfig{IssuerRef: &corev1.TypedLocalObjectReference{Kind: "Secret", Name: "x"}}}); err == nil {
+		t.Error("an issuer that is none is accepted")
+	}
+	if _, err := changed(got, database.TLSChange{Remove: true, Rotate: true}); err == nil {
+		t.Error("removing and rotating at once is accepted")
+	}
+	removed, err := changed(got, database.TLSChange{Remove: true})
+	if err != nil || removed.(*kubedbv1.PgBouncer).Spec.TLS != nil || removed.(*kubedbv1.PgBouncer).Spec.SSLMode != sharedv1.SSLModeDisable {
+		t.Errorf("removing TLS: %v", err)
 	}
 }

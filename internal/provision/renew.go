@@ -40,11 +40,8 @@ func (r *Reconciler) renew(ctx context.Context, s *scope) (bool, kube.Outcome) {
 	return true, kube.Done()
 }
 
-// certificateParameters are what members report as waiting for a restart when it is their own certificate that waits, and
-// not another path to it: that is somebody's change, and restarts nothing by itself.
-var certificateParameters = []string{"ssl_cert", "client_tls_cert_file"}
-
-// onlyCertificatesWait tells whether a renewed certificate is all that any member waits to be restarted for.
+// onlyCertificatesWait tells whether a renewed certificate is all that any member waits to be restarted for. Whoever waits
+// for more, such as for another path to it, waits for somebody's change, which restarts nothing by itself.
 func (s *scope) onlyCertificatesWait() bool {
 	waits := false
 	for _, m := range s.members {
@@ -53,7 +50,7 @@ func (s *scope) onlyCertificatesWait() bool {
 			return false
 		}
 		for _, name := range said.PendingRestart {
-			if !slices.Contains(certificateParameters, name) {
+			if !slices.Contains(report.CertificateParameters, name) {
 				return false
 			}
 			waits = true

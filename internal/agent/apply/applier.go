@@ -198,7 +198,7 @@ func (a *Applier) bringUntried(ctx context.Context, set Set) error {
 	if err != nil {
 		return err
 	}
-	a.late = slices.ContainsFunc(pending, towardsClients)
+	a.late = report.Report{PendingRestart: pending}.CertificatesWait()
 	if err := a.prove(ctx, set); err != nil {
 		return err
 	}
@@ -279,9 +279,6 @@ func (a *Applier) forgive() {
 	a.refused = ""
 	a.report.Update(func(r *report.Report) { r.Rejected = nil })
 }
-
-// towardsClients tells whether a parameter stands for the certificates that clients meet.
-func towardsClients(name string) bool { return name == "ssl_cert" || name == "client_tls_cert_file" }
 
 // towardsUpstream tells whether a parameter is about TLS with the PostgreSQL behind a pooler.
 func towardsUpstream(name string) bool {

@@ -104,6 +104,15 @@ func (r Report) Refused(hash string) (string, bool) {
 	return r.Rejected.Message, true
 }
 
+// CertificateParameters stand, in PendingRestart, for the certificates that clients meet: new ones are in place, and the
+// server shows them after a restart.
+var CertificateParameters = []string{"ssl_cert", "client_tls_cert_file"}
+
+// CertificatesWait tells whether the server shows the newest certificates only after a restart.
+func (r Report) CertificatesWait() bool {
+	return slices.ContainsFunc(r.PendingRestart, func(name string) bool { return slices.Contains(CertificateParameters, name) })
+}
+
 // Parse reads a pod's annotations. A pod whose agent has not reported yet gives the zero Report.
 func Parse(annotations map[string]string) (Report, error) {
 	text, found := annotations[naming.AnnotationReport]

@@ -42,6 +42,8 @@ func (operations) Operation(t opsv1alpha1.OpsRequestType) (database.OperationTex
 	case opsv1alpha1.OpsUpdateVersion:
 		texts.Restart.Message = "Restarting all pods " + about
 		texts.Closing = database.Text{Type: opsv1alpha1.ConditionVersionUpdate, Message: "Successfully version updated"}
+	case opsv1alpha1.OpsReconfigureTLS:
+		texts.Certificates = database.Text{Type: opsv1alpha1.ConditionCertificateSynced, Message: "Successfully synced all certificates"}
 	default:
 		return database.OperationTexts{}, false
 	}

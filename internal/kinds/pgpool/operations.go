@@ -35,6 +35,12 @@ func (operations) Operation(t opsv1alpha1.OpsRequestType) (database.OperationTex
 		texts.Objects.Message = "successfully reconciled the Pgpool with updated version"
 		texts.Restart.Message = "Successfully Restarted Pgpool pods"
 		texts.Success.Message = "Successfully updated Pgpool version"
+	case opsv1alpha1.OpsReconfigureTLS:
+		texts.Start.Message = "Pgpool ops-request has started to reconfigure tls for Pgpool nodes"
+		texts.Certificates = database.Text{Type: opsv1alpha1.ConditionCertificateSynced, Message: "Successfully synced all certificates"}
+		texts.Objects.Message = "successfully reconciled the Pgpool with TLS"
+		texts.Restart.Message = "Successfully Restarted Pgpool pods"
+		texts.Success.Message = "Successfully updated Pgpool TLS"
 	default:
 		return database.OperationTexts{}, false
 	}

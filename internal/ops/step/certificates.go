@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,10 +75,22 @@ func (s *Scope) publish(ctx context.Context, wanted *database.TLS) Move {
 		return again(s, wanted.Waits) // Certificates are not watched here
 	case wanted.Changed:
 		return Move{Kind: Act, Text: "publish the certificates", Do: s.provide(wanted.Published)}
+	case !wanted.Settled && s.onlyRestartsLack(wanted.Behind):
+		return done() // what is left of an overlap follows when the pods are back
 	case !wanted.Settled:
 		return again(s, "the certificates to be in force in "+strings.Join(wanted.Behind, ", "))
 	}
 	return done()
+}
+
+// onlyRestartsLack tells whether the pods that have not taken what is published have it in place and wait for the restart
+// that comes later in the recipe.
+func (s *Scope) onlyRestartsLack(behind []string) bool {
+	waits := map[string]bool{}
+	for _, m := range s.Members {
+		waits[m.Pod.Name] = reported(m).CertificatesWait()
+	}
+	return len(behind) > 0 && !slices.ContainsFunc(behind, func(pod string) bool { return !waits[pod] })
 }
 
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;create;patch;delete

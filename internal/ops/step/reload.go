@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
+	"github.com/matriarchdb/matriarch/internal/agent/report"
 	"github.com/matriarchdb/matriarch/internal/database"
 )
 
@@ -112,6 +113,11 @@ func (s *Scope) pendingRestart() map[string][]string {
 	changed := map[string]bool{}
 	for _, c := range s.Request.RequestStatus().Plan.Changes {
 		changed[strings.ToLower(c.Parameter)] = true
+	}
+	if _, certificates := database.TLSChangeOf(s.Request); certificates {
+		for _, name := range report.CertificateParameters {
+			changed[name] = true
+		}
 	}
 	pending := map[string][]string{}
 	for _, m := range s.Members {

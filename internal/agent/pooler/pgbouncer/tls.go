@@ -121,7 +121,8 @@ func (s *Server) elsewhere(dir string, file *ini.File, set apply.Set) error {
 // certificates when it starts and never again.
 func (s *Server) stale(set apply.Set) []string {
 	var names []string
-	if s.catalog.Effort(clientCertificate) == layer.Restart && certificates(set).Hash() != certificates(s.startedSet).Hash() {
+	ours := strings.HasPrefix(setting(s.file, clientCertificate, ""), s.opts.TLS+"/")
+	if ours && s.catalog.Effort(clientCertificate) == layer.Restart && certificates(set).Hash() != certificates(s.startedSet).Hash() {
 		names = append(names, clientCertificate)
 	}
 	if s.catalog.Effort(serverAuthorities) == layer.Restart && upstream(set).Hash() != upstream(s.startedSet).Hash() {

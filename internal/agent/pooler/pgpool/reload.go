@@ -23,7 +23,7 @@ func (s *Server) Reload(ctx context.Context, set apply.Set) ([]string, error) {
 		return nil, err
 	}
 	pending := s.byCatalog()
-	if presented(set) != presented(s.begun) {
+	if s.ours(s.settings) && presented(set) != presented(s.begun) {
 		pending[certificate] = true
 	}
 	if s.tried != set.Config.Hash() {
