@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// authority is a certificate authority of the namespace, by real cert-manager.
-const authority = `
+// poolersAuthority is a certificate authority of the namespace, by real cert-manager.
+const poolersAuthority = `
 apiVersion: cert-manager.io/v1
 kind: Issuer
 metadata: {name: self}
@@ -88,7 +88,7 @@ const encrypted = "select ssl from pg_stat_ssl where pid = pg_backend_pid()"
 func TestPoolersSpeakTLSToClientsAndFollowTheTLSOfTheirPostgres(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
-	n.apply(authority)
+	n.apply(poolersAuthority)
 	n.apply(postgres("pg", "15.18", 1, ""))
 	n.apply(pgpool("pool", "4.3.5", 1, byAuthority+"  sslMode: require\n  clientAuthMode: scram\n"))
 	n.apply(pgbouncer(n.name, "bouncer", "1.18.0", 1, byAuthority+"  sslMode: verify-full\n"))
