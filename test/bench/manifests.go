@@ -32,6 +32,21 @@ spec:
   podTemplate: {spec: {containers: [{name: pgbouncer, resources: {requests: {cpu: 20m, memory: 32Mi}}}]}}
 `
 
+// clientManifest is the pod that the traffic comes from, given the user and the image.
+const clientManifest = `
+apiVersion: v1
+kind: Pod
+metadata: {name: client, namespace: matriarch-bench}
+spec:
+  terminationGracePeriodSeconds: 0
+  securityContext: {runAsNonRoot: true, runAsUser: %s, seccompProfile: {type: RuntimeDefault}}
+  containers:
+    - name: client
+      image: %s
+      command: [sleep, infinity]
+      securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+`
+
 func postgres(name string, members int) string {
 	return fmt.Sprintf(`
 apiVersion: kubedb.com/v1
@@ -44,17 +59,4 @@ spec:
   storage: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 300Mi}}}
   podTemplate: {spec: {containers: [{name: postgres, resources: {requests: {cpu: 50m, memory: 128Mi}, limits: {memory: 512Mi}}}]}}
 `, name, members)
-}
-
-func reconfigure(name, setting string) string {
-	return fmt.Sprintf(`
-apiVersion: ops.kubedb.com/v1alpha1
-kind: PgpoolOpsRequest
-metadata: {name: %s, namespace: matriarch-bench}
-spec:
-  type: Reconfigure
-  databaseRef: {name: pool}
-  configuration: {applyConfig: {pgpool.conf: "%s"}}
-  timeout: 3m
-`, name, setting)
 }

@@ -22,6 +22,8 @@ type row struct {
 	values     []float64
 	unit       string
 	note       string
+	// guide is what KubeDB's guides show for the same operation.
+	guide string
 }
 
 // ns is the namespace of the benchmark.
@@ -72,44 +74,6 @@ func (b *bench) creations(ctx context.Context) error {
 			}
 			r.values = append(r.values, took)
 		}
-		b.add(r)
-	}
-	return nil
-}
-
-// operations measures from kubectl create to the phase Successful, with new connections through the Service all the
-// while.
-func (b *bench) operations(ctx context.Context) error {
-	if err := startTraffic(ctx); err != nil {
-		return err
-	}
-	for _, o := range []struct{ what, mark, on, off string }{
-		{"Pgpool Reconfigure by reload, 2 pods", "3 s", "log_client_messages = on", "log_client_messages = off"},
-		{"Pgpool Reconfigure by restart, 2 pods", "20 s, 0 failed", "num_init_children = 9", "num_init_children = 6"},
-	} {
-		r := row{what: o.what, mark: o.mark, unit: "s"}
-		good, bad, err := counted(func() error {
-			for i := range b.repeats {
-				setting := []string{o.on, o.off}[i%2]
-				name := fmt.Sprintf("op-%d-%d", len(b.rows), i)
-				took, err := timed(ctx, name+" is Successful", reconfigure(name, setting), func() bool {
-					phase := get("pgpoolopsrequest/"+name, "{.status.phase}")
-					if phase == "Failed" {
-						log.Fatalf("%s failed: %s", name, get("pgpoolopsrequest/"+name, "{.status.conditions}"))
-					}
-					return phase == "Successful"
-				})
-				if err != nil {
-					return err
-				}
-				r.values = append(r.values, took)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		r.note = fmt.Sprintf("%d new connections answered, %d failed", good, bad)
 		b.add(r)
 	}
 	return nil

@@ -33,9 +33,9 @@ func (r row) spread() string {
 func (b *bench) table() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "Measured on %s: %s.\n\n", time.Now().UTC().Format(time.DateOnly), machine())
-	out.WriteString("| what | median | range | mark | note |\n|---|---|---|---|---|\n")
+	out.WriteString("| what | median | range | mark | the guides of KubeDB | note |\n|---|---|---|---|---|---|\n")
 	for _, r := range b.rows {
-		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s |\n", r.what, r.median(), r.spread(), r.mark, r.note)
+		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s |\n", r.what, r.median(), r.spread(), r.mark, r.guide, r.note)
 	}
 	return out.String()
 }
