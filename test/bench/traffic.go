@@ -85,7 +85,7 @@ func count(p path) seen {
 func counted(what func() error) (map[string]seen, error) {
 	before := map[string]seen{}
 	for _, p := range paths {
-		_ = inClient("bash", "-c", "echo $EPOCHREALTIME >/tmp/traffic/"+p.name+".reset").Run()
+		_ = inClient("bash", "-c", "echo ${EPOCHREALTIME/./} >/tmp/traffic/"+p.name+".reset").Run()
 		before[p.name] = count(p)
 	}
 	if err := what(); err != nil {
