@@ -21,6 +21,12 @@ type Instance interface {
 	DeepCopy() Instance
 }
 
+// CredentialsDated is an Instance whose status says since when its credentials are what they are.
+type CredentialsDated interface {
+	// DateCredentials writes the time into the status.
+	DateCredentials(since metav1.Time)
+}
+
 // Spec is what engine and provisioner need to know of any database's spec.
 type Spec struct {
 	// Version is the name of the catalog object.

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
+	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/kube"
 )
 
@@ -29,6 +30,11 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope) (bool, kube.Outc
 		}
 		for _, t := range s.removed {
 			kube.RemoveCondition(&status.Conditions, t)
+		}
+		if dated, ok := s.in.(database.CredentialsDated); ok {
+			if auth := s.in.Spec().Auth; auth != nil && auth.ActiveFrom != nil {
+				dated.DateCredentials(*auth.ActiveFrom)
+			}
 		}
 		status.Phase = PhaseOf(status.Conditions)
 		status.ObservedGeneration = s.Object.GetGeneration()

@@ -2,6 +2,7 @@ package blocks
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -247,6 +248,15 @@ func TestMonitoring(t *testing.T) {
 	}
 	if d, _ := add(&sharedv1.MonitoringSpec{Agent: sharedv1.MonitoringAgentPrometheusOperator}); len(d.Monitors) != 1 || len(d.Absent) != 0 {
 		t.Error("the ServiceMonitor is missing")
+	}
+}
+
+func TestARuleAboutPodsAlwaysNamesThem(t *testing.T) {
+	t.Parallel()
+	for replicas, want := range map[int32]string{0: "db-0", 1: "db-0", 2: "db-0,db-1"} {
+		if got := strings.Join(PodRule("db", replicas).ResourceNames, ","); got != want {
+			t.Errorf("%d replicas: the rule names %q, want %q", replicas, got, want)
+		}
 	}
 }
 

@@ -32,9 +32,10 @@ func AgentRules(petset string, replicas int32, secrets ...string) []rbacv1.Polic
 	}
 }
 
-// PodRule lets agents read and annotate the pods of one PetSet.
+// PodRule lets agents read and annotate the pods of one PetSet. It names at least one pod: a rule without names would
+// mean all of them.
 func PodRule(petset string, replicas int32) rbacv1.PolicyRule {
-	pods := make([]string, replicas)
+	pods := make([]string, max(replicas, 1))
 	for i := range pods {
 		pods[i] = fmt.Sprintf("%s-%d", petset, i)
 	}

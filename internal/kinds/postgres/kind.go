@@ -3,6 +3,7 @@ package postgres
 import (
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -124,6 +125,11 @@ func of(in database.Instance) *kubedbv1.Postgres { return in.Object().(*kubedbv1
 func (i instance) Object() client.Object            { return i.pg }
 func (i instance) Status() *sharedv1.DatabaseStatus { return i.pg.DatabaseStatus() }
 func (i instance) DeepCopy() database.Instance      { return instance{i.pg.DeepCopy()} }
+
+// DateCredentials implements database.CredentialsDated.
+func (i instance) DateCredentials(since metav1.Time) {
+	i.pg.Status.AuthSecret = &kubedbv1.AuthSecretStatus{LastUpdateTimestamp: &since}
+}
 
 func (i instance) Spec() database.Spec {
 	spec := i.pg.Spec

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -96,6 +97,24 @@ func TestTheRestrictedPodSecurityStandardLetsEveryPodIn(t *testing.T) {
 	}
 	eventually(t, ns, "pg", &appcatalogv1alpha1.AppBinding{})
 	eventually(t, ns, "pg-stats", &corev1.Service{})
+	dated(t, pg)
+}
+
+// dated waits until the status says since when the credentials are what they are, as their Secret does.
+func dated(t testing.TB, pg *kubedbv1.Postgres) {
+	t.Helper()
+	secret := &corev1.Secret{}
+	eventually(t, pg.Namespace, "pg-auth", secret)
+	testenv.Eventually(t, func(ctx context.Context) error {
+		if err := env.Client.Get(ctx, client.ObjectKeyFromObject(pg), pg); err != nil {
+			return err
+		}
+		auth := pg.Status.AuthSecret
+		if auth == nil || auth.LastUpdateTimestamp.UTC().Format(time.RFC3339) != secret.Annotations[naming.AnnotationAuthFrom] {
+			return fmt.Errorf("status.authSecret is %+v, the Secret's annotation %s", auth, secret.Annotations[naming.AnnotationAuthFrom])
+		}
+		return nil
+	})
 }
 
 // TestReadReplicasComeAndGoWithTheirEntryInTheSpec: the operator finds what is left of a removed group by its labels.
