@@ -186,7 +186,7 @@ func (w *world) newPod(name, kind string, more ...string) *pod {
 		naming.EnvCredentialsSecret+"=credentials", naming.EnvAuthSecret+"=auth", naming.EnvLease+"=leader",
 		naming.EnvGracePeriod+"=30", agent.EnvRoot+"="+root, agent.EnvListen+"="+p.listen,
 		kubeapi.EnvServer+"="+w.server, kubeapi.EnvTokenFile+"="+p.write("/token", w.token()),
-		kubeapi.EnvCAFile+"="+p.write("/ca.crt", string(env.Config.CAData)), "TMPDIR="+p.path("/tmp"))
+		kubeapi.EnvCAFile+"="+p.write("/ca.crt", string(env.Config.CAData)), "TMPDIR="+p.path("/tmp"), "HOME="+root)
 	p.env = append(p.env, more...)
 	return p
 }

@@ -37,10 +37,7 @@ func (p *dbPod) secure(method string) string {
 		"ssl": "on", "ssl_cert_file": server + "server.crt", "ssl_key_file": server + "server.key", "ssl_ca_file": server + "ca.crt",
 	})
 	data["pg_hba.conf"] = "local all all trust\nhostssl replication all all " + method + "\nhostssl all all all " + method + "\n"
-	data["upstream.conninfo"] = "sslmode=verify-full sslrootcert=" + client + "ca.crt\n"
-	if method == "cert" {
-		data["upstream.conninfo"] = strings.TrimSpace(data["upstream.conninfo"]) + " sslcert=" + client + "client.crt sslkey=" + client + "client.key\n"
-	}
+	data["upstream.conninfo"] = "sslmode=verify-full sslrootcert=" + client + "ca.crt sslcert=" + client + "client.crt sslkey=" + client + "client.key\n"
 	p.w.secret(p.config, data)
 	return hashOf(data)
 }

@@ -84,7 +84,7 @@ func Render(in ConfigInput) (Config, error) {
 	if members := slotted(in); len(members) > 0 {
 		files[naming.PostgresSlots] = slotsText(members)
 	}
-	files[naming.PostgresUpstream] = upstream(in.SSLMode, in.Method)
+	files[naming.PostgresUpstream] = upstream(in.SSLMode)
 	// For people to read: where a setting came from.
 	if in.SecretText != "" {
 		files[naming.PostgresUser] = in.SecretText

@@ -61,17 +61,15 @@ func tlsSettings(mode sharedv1.SSLMode) *conf.Settings {
 	})
 }
 
-// upstream renders how members reach the primary: as the spec tells clients to. Without TLS they take it where it is, so
+// upstream renders how members reach the primary: as the spec tells clients to. They show their certificate whether it is
+// asked for or not, because libpq would otherwise look for one in the home directory, which may not be readable. Without TLS they take it where it is, so
 // that they lose nobody while it is being turned off.
-func upstream(mode sharedv1.SSLMode, method string) string {
+func upstream(mode sharedv1.SSLMode) string {
 	if !speaksTLS(mode) {
 		return "sslmode=prefer\n"
 	}
-	options := "sslmode=" + string(mode) + " sslrootcert=" + path.Join(clientCerts, naming.TLSCA)
-	if method == methodCert {
-		options += " sslcert=" + path.Join(clientCerts, naming.TLSClientCrt) + " sslkey=" + path.Join(clientCerts, naming.TLSClientKey)
-	}
-	return options + "\n"
+	return "sslmode=" + string(mode) + " sslrootcert=" + path.Join(clientCerts, naming.TLSCA) +
+		" sslcert=" + path.Join(clientCerts, naming.TLSClientCrt) + " sslkey=" + path.Join(clientCerts, naming.TLSClientKey) + "\n"
 }
 
 // clientSecret is the Secret with the client certificate, as cert-manager writes it.
