@@ -47,7 +47,7 @@ func (b *badCertificates) Error() string { return b.words }
 // checks before it publishes; what is found here was written by somebody else.
 func (a *Applier) usable(published, otherwise Files) Files {
 	if published == nil {
-		a.badCerts = ""
+		a.forgiveCertificates()
 		return nil
 	}
 	hash := published.Hash()
@@ -56,11 +56,20 @@ func (a *Applier) usable(published, otherwise Files) Files {
 	}
 	fault := tls.CheckFiles(published)
 	if fault == "" {
-		a.badCerts = ""
+		a.forgiveCertificates()
 		return published
 	}
 	a.refuseCertificates(hash, fault)
 	return otherwise
+}
+
+// forgiveCertificates drops a refusal once the refused certificates are no longer wanted.
+func (a *Applier) forgiveCertificates() {
+	if a.badCerts == "" {
+		return
+	}
+	a.badCerts = ""
+	a.report.Update(func(r *report.Report) { r.CertificateProblem = "" })
 }
 
 func (a *Applier) refuseCertificates(hash, fault string) {

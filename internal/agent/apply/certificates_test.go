@@ -148,6 +148,13 @@ func TestAKeyThatDoesNotMatchNeverReachesTheServer(t *testing.T) {
 	if got := said(); !strings.Contains(got.CertificateProblem, "private key") || string(s.disk.Certificates["server.crt"]) != string(first.Pairs[tls.Server].Cert) {
 		t.Errorf("report %s", got)
 	}
+	applier.Certify(first.Files())
+	if err := applier.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := said(); got.CertificateProblem != "" {
+		t.Errorf("the problem stays when what is in force is published again: %s", got)
+	}
 }
 
 func TestTheFolderHoldsExactlyTheCertificates(t *testing.T) {
