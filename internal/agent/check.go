@@ -59,7 +59,9 @@ func newJudge(ctx context.Context, kind string, at func(string) string) (judge, 
 		return nil, err
 	}
 	volume := pg.Volume{Dir: at(naming.PostgresDataMount)}
-	server := pg.New(programs, sup, pg.Options{Etc: at(naming.PostgresConfigMount), Scratch: at(naming.RunDir), Volume: volume})
+	server := pg.New(programs, sup, pg.Options{
+		Etc: at(naming.PostgresConfigMount), Certs: at(naming.CertsDir), Scratch: at(naming.RunDir), Volume: volume,
+	})
 	return pg.NewJudge(server), nil
 }
 
@@ -72,17 +74,28 @@ func judged(by judge, err error) error {
 	return err
 }
 
-// candidate reads the files: those of the configuration Secret and of the credentials Secret each have a folder.
+// candidate reads the files: those of the configuration Secret, of the credentials Secret and of the published
+// certificates each have a folder.
 func candidate(dir string) (apply.Set, error) {
 	config, err := readFiles(filepath.Join(dir, naming.TrialConfig))
 	if err != nil {
 		return apply.Set{}, err
 	}
-	credentials, err := readFiles(filepath.Join(dir, naming.TrialCredentials))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
+	credentials, err := readOptional(filepath.Join(dir, naming.TrialCredentials))
+	if err != nil {
+		return apply.Set{}, err
 	}
-	return apply.Set{Config: config, Credentials: credentials}, err
+	certificates, err := readOptional(filepath.Join(dir, naming.TrialCertificates))
+	return apply.Set{Config: config, Credentials: credentials, Certificates: certificates}, err
+}
+
+// readOptional reads the files of a folder that need not be there.
+func readOptional(dir string) (apply.Files, error) {
+	files, err := readFiles(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return files, err
 }
 
 func readFiles(dir string) (apply.Files, error) {

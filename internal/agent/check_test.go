@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"fmt"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/matriarchdb/matriarch/internal/agent"
 	"github.com/matriarchdb/matriarch/internal/naming"
+	"github.com/matriarchdb/matriarch/internal/tls"
+	"github.com/matriarchdb/matriarch/internal/tls/tlstest"
 )
 
 // check runs the agent's check over files, as the throwaway pod of an operation does, and returns what it says and
@@ -21,6 +24,12 @@ func (p *pod) check(kind string, config, credentials map[string]string) (string,
 	for name, content := range credentials {
 		p.write("/trial/"+naming.TrialCredentials+"/"+name, content)
 	}
+	return p.checkAgain(kind)
+}
+
+// checkAgain runs the check over what is there.
+func (p *pod) checkAgain(kind string) (string, bool) {
+	p.w.t.Helper()
 	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "setpriv", "--reuid="+strconv.Itoa(int(p.w.uid)),
 		"--regid="+strconv.Itoa(int(p.w.gid)), "--clear-groups", binary, "check", kind, p.path("/trial"))
 	cmd.Env, cmd.Dir = p.env, p.root
@@ -71,5 +80,29 @@ func TestACheckJudgesPostgresFilesWithoutAServer(t *testing.T) {
 	}
 	if said, content := p.check("Oracle", nil, nil); content || !strings.Contains(said, "Oracle") {
 		t.Errorf("an unknown kind: %s", said)
+	}
+}
+
+func TestACheckGivesPostgresItsCertificates(t *testing.T) {
+	t.Parallel()
+	need(t, "postgres")
+	p := newWorld(t).newPod("db-0", agent.KindPostgres)
+	p.mkdir("/var/pv", "/trial/"+naming.TrialCertificates)
+	in := p.path(naming.CertsDir) + "/server/"
+	conf := map[string]string{
+		"postgresql.conf": fmt.Sprintf("ssl = on\nssl_cert_file = '%sserver.crt'\nssl_key_file = '%sserver.key'\nssl_ca_file = '%sca.crt'\n", in, in, in),
+		"pg_hba.conf":     "local all all trust\nhostssl all all all scram-sha-256\n",
+	}
+	authority := tlstest.NewAuthority(t, "ours")
+	set := tls.Of(map[string]tls.Issued{tls.Server: authority.Issue(t, tlstest.Leaf{CommonName: "db"})}).Files()
+	for name, content := range set {
+		p.write("/trial/"+naming.TrialCertificates+"/"+name, string(content))
+	}
+	if said, content := p.check(agent.KindPostgres, conf, nil); !content {
+		t.Errorf("good files with their certificates are refused: %s", said)
+	}
+	p.write("/trial/"+naming.TrialCertificates+"/"+naming.TLSServerCrt, "no certificate")
+	if said, content := p.checkAgain(agent.KindPostgres); content || !strings.Contains(said, "certificate") {
+		t.Errorf("a bad certificate passes, or is not explained: %s", said)
 	}
 }

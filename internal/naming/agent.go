@@ -11,12 +11,13 @@ func MergedReconfigure(db string, number int64) string {
 }
 
 // A trial is a throwaway pod in which a new version judges the configuration before any pod gets it. Its candidate files
-// come from a Secret, mounted in two folders.
+// come from a Secret, mounted in a folder for each Secret that a member reads.
 const (
-	TrialVolume      = "trial"
-	TrialDir         = "/run/trial"
-	TrialConfig      = "config"
-	TrialCredentials = "credentials"
+	TrialVolume       = "trial"
+	TrialDir          = "/run/trial"
+	TrialConfig       = "config"
+	TrialCredentials  = "credentials"
+	TrialCertificates = "certificates"
 	// LabelTrial is on the trial's pod and Secret: the UID of the request.
 	LabelTrial = "matriarch.dev/trial-of"
 )

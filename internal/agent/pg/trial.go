@@ -121,6 +121,9 @@ func (j *Judge) Try(ctx context.Context, set apply.Set) error {
 		return err
 	}
 	s.begun = settings
+	if err := s.Equip(set); err != nil {
+		return err
+	}
 	dir := filepath.Join(s.opts.Volume.State(), "trial")
 	defer os.RemoveAll(dir)
 	if err := s.trialCluster(ctx, dir, set); err != nil {

@@ -42,6 +42,9 @@ func (s *Scope) trial(d database.Desired) (*corev1.Pod, *corev1.Secret) {
 	if credentials >= 0 {
 		items = append(items, candidateFiles(secret, naming.TrialCredentials, Present(d.Secrets[credentials].Data))...)
 	}
+	if d.TLS != nil && d.TLS.Published != nil {
+		items = append(items, candidateFiles(secret, naming.TrialCertificates, Present(d.TLS.Published.Data))...)
+	}
 	server.Command = []string{naming.AgentBinary, "check", s.Kind.Info().Kind, naming.TrialDir}
 	server.Args, server.Ports, server.Lifecycle = nil, nil, nil
 	server.LivenessProbe, server.ReadinessProbe, server.StartupProbe = nil, nil, nil

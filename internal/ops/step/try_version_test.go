@@ -58,6 +58,7 @@ func TestATrialIsThePodWithoutWhatServes(t *testing.T) {
 	d := database.Desired{
 		Config:  &corev1.Secret{Data: map[string][]byte{"pgpool.conf": []byte("new"), "pgpool.conf.prev": []byte("old")}},
 		Secrets: []*corev1.Secret{{ObjectMeta: metav1.ObjectMeta{Name: "db-pcp"}, Data: map[string][]byte{"pool_passwd": []byte("p")}}},
+		TLS:     &database.TLS{Published: &corev1.Secret{Data: map[string][]byte{naming.TLSServerCrt: []byte("c")}}},
 		PetSet: &petsetv1.PetSet{Spec: petsetv1.PetSetSpec{Template: template, VolumeClaimTemplates: []corev1.PersistentVolumeClaim{
 			{ObjectMeta: metav1.ObjectMeta{Name: "data"}},
 		}}},
@@ -69,7 +70,7 @@ func TestATrialIsThePodWithoutWhatServes(t *testing.T) {
 	if owner := pod.OwnerReferences; len(owner) != 1 || owner[0].UID != "uid-123456" || owner[0].Kind != "PgpoolOpsRequest" {
 		t.Errorf("the owner is %+v", owner)
 	}
-	want := map[string][]byte{"config.pgpool.conf": []byte("new"), "credentials.pool_passwd": []byte("p")}
+	want := map[string][]byte{"config.pgpool.conf": []byte("new"), "credentials.pool_passwd": []byte("p"), "certificates.server.crt": []byte("c")}
 	if diff := cmp.Diff(want, secret.Data); diff != "" {
 		t.Error(diff)
 	}
