@@ -36,10 +36,14 @@ func (r *Reconciler) gather(ctx context.Context, s *scope) (bool, kube.Outcome) 
 // build lets the kind decide what shall exist.
 func (r *Reconciler) build(_ context.Context, s *scope) (bool, kube.Outcome) {
 	desired, err := r.kind.Build(s.gathered)
-	if desired.Lacks == "" {
+	lacks := desired.Lacks
+	if tls := desired.TLS; tls != nil && tls.Waits != "" {
+		lacks = tls.Waits
+	}
+	if lacks == "" {
 		s.remove(sharedv1.ConditionDatabaseDependencyReady)
 	} else {
-		s.lacks(&database.Waiting{What: desired.Lacks})
+		s.lacks(&database.Waiting{What: lacks})
 	}
 	if wrong, ok := errors.AsType[*database.Unusable](err); ok {
 		return s.unusable(wrong)
@@ -48,9 +52,6 @@ func (r *Reconciler) build(_ context.Context, s *scope) (bool, kube.Outcome) {
 		return false, kube.Stalled(fmt.Errorf("build the objects of %s: %w", s.title(), err))
 	}
 	s.desired = &desired
-	if tls := desired.TLS; tls != nil && tls.Waits != "" {
-		s.lacks(&database.Waiting{What: tls.Waits})
-	}
 	s.setUsers(desired.LeftOut)
 	return true, kube.WaitUntil(desired.Recheck)
 }

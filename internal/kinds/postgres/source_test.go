@@ -46,7 +46,7 @@ func TestValidateARemoteReplica(t *testing.T) {
 	versions(t)
 	bind(t, ns, "good", "15.3", "disable")
 	bind(t, ns, "unknown", "", "prefer")
-	bind(t, ns, "tls", "15.3", "verify-ca")
+	bind(t, ns, "tls", "15.3", "require")
 	bind(t, ns, "newer", "17.4", "disable")
 	for _, test := range []struct {
 		reason, source string
@@ -57,7 +57,7 @@ func TestValidateARemoteReplica(t *testing.T) {
 		{"a source that does not say its version", "unknown", nil, "", ""},
 		{"a source that is not there yet", "later", nil, "", "AppBinding " + ns + "/later: not found"},
 		{"no name", "", nil, "name the AppBinding", ""},
-		{"a source that asks for TLS", "tls", nil, "sslmode=verify-ca", ""},
+		{"a source that asks for TLS", "tls", nil, "sslmode=require", ""},
 		{"a source of another version", "newer", nil, "the same major version", ""},
 		{"what is to be initialised", "good", func(s *kubedbv1.PostgresSpec) { s.Init = &sharedv1.InitSpec{} }, "", "spec.init has no effect"},
 		{"slots on a server that answers nobody", "good", func(s *kubedbv1.PostgresSpec) {
