@@ -38,7 +38,7 @@ echo "written, $bad failed"`, l.host, l.port, l.user, l.database))
 func (c client) load(l login, script string) traffic {
 	t := traffic{c: c, file: fmt.Sprintf("/tmp/stop-%06x", rand.N(1<<24)), done: make(chan string, 1)}
 	go func() {
-		out, err := run("", "-n", c.name, "exec", "client", "--", "env", "PGPASSWORD="+l.password, "PGCONNECT_TIMEOUT=5", "stop="+t.file, "bash", "-c", script)
+		out, err := run("", "-n", c.name, "exec", "client", "--", "env", "PGPASSWORD="+l.password, "PGCONNECT_TIMEOUT=15", "stop="+t.file, "bash", "-c", script)
 		if err != nil {
 			out += err.Error()
 		}

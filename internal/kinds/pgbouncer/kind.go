@@ -93,6 +93,7 @@ func (i instance) Spec() database.Spec {
 		DeletionPolicy: spec.DeletionPolicy,
 		Health:         database.HealthCheckOf(spec.HealthChecker),
 		Auth:           spec.AuthSecret,
+		InitPending:    spec.Init != nil && !spec.Init.Initialized,
 	}
 }
 
