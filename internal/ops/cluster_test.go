@@ -32,7 +32,7 @@ const floorDefault = 100
 
 func newCluster(t testing.TB, replicas int) *world {
 	t.Helper()
-	return makeWorld(t, replicas, &cluster{replayed: map[string]int{}, running: map[string]map[string]int{}})
+	return makeWorld(t, replicas, &cluster{replayed: map[string]int{}, running: map[string]map[string]int{}}, nil)
 }
 
 func takesRestart(name string) bool {

@@ -20,6 +20,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/agent/report"
 	"github.com/matriarchdb/matriarch/internal/conf"
 	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/database/certs"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
@@ -31,9 +32,10 @@ const file = "server.conf"
 type fakeKind struct{}
 
 var (
-	_ database.Operable     = fakeKind{}
-	_ database.Reconfigurer = fakeKind{}
-	_ database.Updater      = fakeKind{}
+	_ database.Operable        = fakeKind{}
+	_ database.Reconfigurer    = fakeKind{}
+	_ database.TLSReconfigurer = fakeKind{}
+	_ database.Updater         = fakeKind{}
 )
 
 type fakeInstance struct{ pool *kubedbv1alpha2.Pgpool }
@@ -48,6 +50,7 @@ func (i fakeInstance) Spec() database.Spec {
 type fakeGathered struct {
 	pool       *kubedbv1alpha2.Pgpool
 	secretText string
+	certs      certs.State
 }
 
 func (fakeKind) Info() database.Info {
@@ -78,14 +81,22 @@ func (fakeKind) Gather(ctx context.Context, r database.Reader, in database.Insta
 		}
 		g.secretText = string(secret.Data[file])
 	}
+	var err error
+	if g.certs, err = lookAtCertificates(ctx, r, in); err != nil {
+		return nil, err
+	}
 	return g, nil
 }
 
 func (g fakeGathered) text() string {
-	text := "default=1\n" + g.secretText
+	text := "default=1\n"
 	if v := g.pool.Spec.Version; v != presentVersion {
-		text = "default=1\n" + sinceLine(v) + g.secretText
+		text += sinceLine(v)
 	}
+	if g.pool.Spec.TLS != nil {
+		text += tlsLine
+	}
+	text += g.secretText
 	if c := g.pool.Spec.Configuration; c != nil {
 		text += c.Inline[file]
 	}
@@ -124,7 +135,7 @@ func (fakeKind) Build(from database.Gathered) (database.Desired, error) {
 			Name: naming.ContainerPgpool, Image: "pgpool:" + g.pool.Spec.Version,
 		}}},
 	}
-	return database.Desired{
+	desired := database.Desired{
 		PetSets: groupsOf(g.pool),
 		Config: &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{
@@ -140,7 +151,9 @@ func (fakeKind) Build(from database.Gathered) (database.Desired, error) {
 				Selector: &metav1.LabelSelector{MatchLabels: naming.Selector(naming.NamePgpool, g.pool.Name)},
 			},
 		},
-	}, nil
+	}
+	g.certs.Desired().AddTo(&desired)
+	return desired, nil
 }
 
 // groupAnnotation names a further PetSet.
@@ -172,15 +185,16 @@ func (fakeKind) Members(pods []corev1.Pod) []database.Member {
 
 func (fakeKind) Operation(t opsv1alpha1.OpsRequestType) (database.OperationTexts, bool) {
 	texts := database.OperationTexts{
-		Start:      database.Text{Type: string(t), Message: "started"},
-		Objects:    database.Text{Type: "UpdatePetSets", Message: "objects of {database} written"},
-		Reload:     database.Text{Type: "ReloadPods", Reason: "ReloadPodsSucceeded", Message: "reloaded"},
-		Restart:    database.Text{Type: "RestartPods", Message: "restarted"},
-		Database:   database.Text{Type: "UpdateDatabase", Message: "spec written"},
-		Success:    database.Text{Type: "Successful", Message: "done by {request}"},
-		PodChosen:  []string{"GetPod"},
-		PodEvicted: []string{"EvictPod"},
-		PodBack:    []string{"CheckPodRunning"},
+		Start:        database.Text{Type: string(t), Message: "started"},
+		Certificates: database.Text{Type: "CertificateSynced", Message: "certificates in force"},
+		Objects:      database.Text{Type: "UpdatePetSets", Message: "objects of {database} written"},
+		Reload:       database.Text{Type: "ReloadPods", Reason: "ReloadPodsSucceeded", Message: "reloaded"},
+		Restart:      database.Text{Type: "RestartPods", Message: "restarted"},
+		Database:     database.Text{Type: "UpdateDatabase", Message: "spec written"},
+		Success:      database.Text{Type: "Successful", Message: "done by {request}"},
+		PodChosen:    []string{"GetPod"},
+		PodEvicted:   []string{"EvictPod"},
+		PodBack:      []string{"CheckPodRunning"},
 	}
 	_, known := recipes()[t]
 	return texts, known

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -27,8 +28,10 @@ type scenario struct {
 	replicas int
 	// clustered: db-0 is the primary, the others follow it.
 	clustered bool
-	spec      opsv1alpha1.PgpoolOpsRequestSpec
-	phase     opsv1alpha1.OpsRequestPhase
+	// tls is set where there is a cert-manager.
+	tls   *certified
+	spec  opsv1alpha1.PgpoolOpsRequestSpec
+	phase opsv1alpha1.OpsRequestPhase
 	// failure is the reason of the condition Failed.
 	failure string
 	// made is how many pods of each name there were in all.
@@ -49,7 +52,8 @@ func withRestart(spec opsv1alpha1.PgpoolOpsRequestSpec, mode opsv1alpha1.Reconfi
 }
 
 func scenarios() map[string]scenario {
-	return map[string]scenario{
+	all := tlsScenarios()
+	maps.Copy(all, map[string]scenario{
 		"restart": {
 			kill: true, reason: "a Restart replaces every pod once", replicas: 2, spec: restart(),
 			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
@@ -131,7 +135,8 @@ func scenarios() map[string]scenario {
 			phase: opsv1alpha1.OpsRequestPhaseSuccessful,
 			made:  map[string]int{"db-0": 2, "db-1": 3}, file: "default=1\nfloor_a=50\nfloor_b=150\n",
 		},
-	}
+	})
+	return all
 }
 
 // world returns the world of the scenario before anything happens.
@@ -140,7 +145,7 @@ func (sc scenario) world(t testing.TB) *world {
 	if sc.clustered {
 		return newCluster(t, sc.replicas)
 	}
-	return newWorld(t, sc.replicas)
+	return makeWorld(t, sc.replicas, nil, sc.tls)
 }
 
 func TestOperationsEndAsTheyShould(t *testing.T) {
@@ -188,7 +193,8 @@ func (w *world) ended(sc scenario) {
 	if len(secrets.Items) > 0 {
 		w.t.Errorf("%s: the Secret %s is left", sc.reason, secrets.Items[0].Name)
 	}
-	if want := strings.TrimPrefix(strings.TrimPrefix(sc.file, "default=1\n"), sinceLine(version)); inline != want {
+	own := strings.TrimPrefix(strings.TrimPrefix(sc.file, "default=1\n"), sinceLine(version))
+	if want := strings.TrimPrefix(own, tlsLine); inline != want {
 		w.t.Errorf("%s: spec.configuration says %q, want %q", sc.reason, inline, want)
 	}
 	if sc.failure != "" {
@@ -197,6 +203,7 @@ func (w *world) ended(sc scenario) {
 			w.t.Errorf("%s: the last condition is %+v", sc.reason, c)
 		}
 	}
+	w.certificates.ended(w, sc)
 	hash := report.HashFiles(w.secret().Data)
 	for name, pod := range w.pods() {
 		r, err := report.Parse(pod.Annotations)
@@ -261,7 +268,7 @@ func TestAnOperatorKilledAtAnyWriteLeavesWorkThatTheNextOneFinishes(t *testing.T
 // A write fails, the operator lives and tries again.
 func TestAFailedWriteIsMadeUpFor(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"reload and restart", "update dead"} {
+	for _, name := range []string{"reload and restart", "update dead", "tls of another issuer"} {
 		sc := scenarios()[name]
 		for _, moment := range []testenv.Moment{testenv.Before, testenv.After} {
 			atEveryWrite(t, fmt.Sprintf("%s, %s", name, moment), sc, func(t *testing.T, w *world, n int) {
@@ -282,7 +289,7 @@ func TestAFailedWriteIsMadeUpFor(t *testing.T) {
 // then goes on as if nothing had happened.
 func TestAnOperatorThatComesLateDoesNothing(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"reload and restart", "update dead"} {
+	for _, name := range []string{"reload and restart", "update dead", "tls of another issuer"} {
 		sc := scenarios()[name]
 		atEveryWrite(t, name, sc, func(t *testing.T, w *world, n int) {
 			t.Helper()

@@ -16,5 +16,6 @@ var env *testenv.Env
 func TestMain(m *testing.M) {
 	os.Exit(testenv.Main(m, &env, testenv.Options{
 		AddToScheme: []func(*runtime.Scheme) error{kubedbv1alpha2.AddToScheme, opsv1alpha1.AddToScheme},
+		CertManager: true,
 	}))
 }

@@ -23,6 +23,7 @@ import (
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/agent/report"
+	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/naming"
 	"github.com/matriarchdb/matriarch/internal/testenv"
 )
@@ -55,6 +56,8 @@ type world struct {
 	stuck map[string]bool
 	// cluster is set if one of the members is the primary and the others follow it.
 	cluster *cluster
+	// certificates is set if there is a cert-manager.
+	certificates *certificates
 	// went lists the pods that were replaced, in order.
 	went []string
 }
@@ -63,10 +66,11 @@ const dbName = "db"
 
 func newWorld(t testing.TB, replicas int) *world {
 	t.Helper()
-	return makeWorld(t, replicas, nil)
+	return makeWorld(t, replicas, nil, nil)
 }
 
-func makeWorld(t testing.TB, replicas int, c *cluster) *world {
+// makeWorld makes a world with a cluster, or with certificates, if they are given.
+func makeWorld(t testing.TB, replicas int, c *cluster, begin *certified) *world {
 	t.Helper()
 	ns := env.Namespace(t)
 	w := &world{
@@ -81,20 +85,41 @@ func makeWorld(t testing.TB, replicas int, c *cluster) *world {
 			PostgresRef: sharedv1.ObjectReference{Name: "pg"},
 		},
 	}
+	if begin != nil {
+		w.certificates = newCertificates(t, ns)
+		pool.Spec.TLS = issuedBy(begin.before)
+	}
 	w.must(w.client.Create(w.ctx(), pool))
 	w.uid = string(pool.UID)
 	pool.Status.Phase = sharedv1.PhaseReady
 	w.must(w.client.Status().Update(w.ctx(), pool))
-	gathered, err := fakeKind{}.Gather(w.ctx(), w.client, fakeInstance{pool})
-	w.must(err)
-	desired, err := fakeKind{}.Build(gathered)
-	w.must(err)
-	for _, obj := range []client.Object{desired.Config, desired.PetSet} {
-		w.must(w.client.Create(w.ctx(), obj, client.FieldOwner(naming.FieldOwner)))
+	desired := w.desired(pool)
+	w.create(desired.Config, desired.PetSet)
+	if desired.TLS != nil {
+		w.create(desired.TLS.Certificates...)
+		w.tick()
+		w.create(w.desired(pool).TLS.Published)
 	}
 	for w.tick() {
 	}
 	return w
+}
+
+// desired is what the kind makes of the database as it is given.
+func (w *world) desired(pool *kubedbv1alpha2.Pgpool) database.Desired {
+	w.t.Helper()
+	gathered, err := fakeKind{}.Gather(w.ctx(), w.client, fakeInstance{pool})
+	w.must(err)
+	desired, err := fakeKind{}.Build(gathered)
+	w.must(err)
+	return desired
+}
+
+func (w *world) create(objects ...client.Object) {
+	w.t.Helper()
+	for _, obj := range objects {
+		w.must(w.client.Create(w.ctx(), obj, client.FieldOwner(naming.FieldOwner)))
+	}
 }
 
 func (w *world) ctx() context.Context { return w.t.Context() }
@@ -120,7 +145,7 @@ func (w *world) pass(d time.Duration) {
 
 // engine returns an engine of its own, as a freshly started operator has it.
 func (w *world) engine(c client.Client) *Reconciler {
-	return NewReconciler(fakeKind{}, c, c, Options{Now: w.now, Unprobed: true, Logs: func(_ context.Context, pod client.ObjectKey, container string) (string, error) {
+	return NewReconciler(fakeKind{}, c, c, Options{Now: w.now, Unprobed: true, Present: w.certificates.show, Logs: func(_ context.Context, pod client.ObjectKey, container string) (string, error) {
 		return "FATAL: log of " + pod.Name + "/" + container, nil
 	}})
 }
@@ -276,6 +301,7 @@ func (w *world) see(set *petsetv1.PetSet) bool {
 func (w *world) tick() bool {
 	w.t.Helper()
 	changed := w.runTrials()
+	changed = w.certificates.issue(w) || changed
 	pods := w.pods()
 	set := &petsetv1.PetSet{}
 	err := w.client.Get(w.ctx(), client.ObjectKey{Namespace: w.ns, Name: dbName}, set)
@@ -370,6 +396,7 @@ func (w *world) agent(pod corev1.Pod, data map[string][]byte) bool {
 		say.PendingRestart = pending(booted, lines(data[file]))
 		w.cluster.say(pod.Name, lines(data[file]), &say)
 	}
+	w.certificates.say(lines(data[file]), &say)
 	return w.report(pod, say)
 }
 

@@ -30,15 +30,20 @@ type CertManager struct {
 	tamper  func(*certmanager.Certificate, *tls.Issued)
 }
 
+// PacedCertManager returns one that does nothing by itself, only in Round.
+func (e *Env) PacedCertManager(t testing.TB, ns string) *CertManager {
+	return &CertManager{env: e, t: t, ns: ns, issuers: map[string]*tlstest.Authority{}}
+}
+
 // CertManager starts it; it ends with the test.
 func (e *Env) CertManager(t testing.TB, ns string) *CertManager {
-	m := &CertManager{env: e, t: t, ns: ns, issuers: map[string]*tlstest.Authority{}}
+	m := e.PacedCertManager(t, ns)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			if err := m.round(ctx); err != nil && ctx.Err() == nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+			if _, err := m.Round(ctx); err != nil && ctx.Err() == nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 				t.Logf("the cert-manager of the test: %v", err)
 			}
 			select {
@@ -90,23 +95,27 @@ func (m *CertManager) issuer(name string, ready cmmeta.ConditionStatus, words st
 	}
 }
 
-func (m *CertManager) round(ctx context.Context) error {
+// Round looks at every Certificate once. It returns whether it issued or said anything.
+func (m *CertManager) Round(ctx context.Context) (bool, error) {
 	var all certmanager.CertificateList
 	if err := m.env.Client.List(ctx, &all, client.InNamespace(m.ns)); err != nil {
-		return err
+		return false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	acted := false
 	for i := range all.Items {
-		if err := m.look(ctx, &all.Items[i]); err != nil {
-			return err
+		did, err := m.look(ctx, &all.Items[i])
+		if err != nil {
+			return acted, err
 		}
+		acted = acted || did
 	}
-	return nil
+	return acted, nil
 }
 
-// look issues a certificate if there is reason to.
-func (m *CertManager) look(ctx context.Context, c *certmanager.Certificate) error {
+// look issues a certificate if there is reason to. It returns whether it did anything.
+func (m *CertManager) look(ctx context.Context, c *certmanager.Certificate) (bool, error) {
 	current, issuing := false, false
 	for _, condition := range c.Status.Conditions {
 		on := condition.Status == cmmeta.ConditionTrue
@@ -115,13 +124,13 @@ func (m *CertManager) look(ctx context.Context, c *certmanager.Certificate) erro
 	}
 	authority := m.issuers[c.Spec.IssuerRef.Name]
 	if current && !issuing {
-		return nil
+		return false, nil
 	}
 	if authority == nil {
 		if issuing {
-			return nil
+			return false, nil
 		}
-		return m.say(ctx, c, certmanager.CertificateCondition{
+		return true, m.say(ctx, c, certmanager.CertificateCondition{
 			Type: certmanager.CertificateConditionIssuing, Status: cmmeta.ConditionTrue, Reason: "DoesNotExist",
 			Message: "Issuing certificate as Secret does not exist",
 		})
@@ -133,9 +142,9 @@ func (m *CertManager) look(ctx context.Context, c *certmanager.Certificate) erro
 		m.tamper(c, &issued)
 	}
 	if err := m.write(ctx, c, issued); err != nil {
-		return err
+		return false, err
 	}
-	return m.say(ctx, c, certmanager.CertificateCondition{
+	return true, m.say(ctx, c, certmanager.CertificateCondition{
 		Type: certmanager.CertificateConditionReady, Status: cmmeta.ConditionTrue, Reason: "Ready",
 		Message: "Certificate is up to date and has not expired",
 	})
