@@ -193,6 +193,11 @@ func (w requestWebhook) checkReconfigure(
 	if !ok {
 		return field.Forbidden(section, "this kind can not be reconfigured"), nil
 	}
+	for file, text := range change.Apply {
+		if err := (custom.Text{Inline: text}).Fits(file); err != nil {
+			return field.Invalid(section.Child("applyConfig"), request.GetName(), err.Error()), nil
+		}
+	}
 	candidate, err := reconfigurer.Reconfigure(in, change)
 	if err != nil {
 		return field.Invalid(section, request.GetName(), err.Error()), nil
