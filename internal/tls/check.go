@@ -18,6 +18,9 @@ type Want struct {
 	Usage x509.ExtKeyUsage
 }
 
+// clockSkew is how far the clock of whoever issues may be ahead. A fresh certificate begins at the moment of its issue.
+const clockSkew = time.Minute
+
 // Check says what is wrong with an issued pair, empty if nothing is. Nothing is published that has a fault.
 func Check(issued Issued, want Want, now time.Time) string {
 	if fault := CheckPair(issued.Pair); fault != "" {
@@ -27,7 +30,7 @@ func Check(issued Issued, want Want, now time.Time) string {
 	switch {
 	case now.After(leaf.NotAfter):
 		return "it expired at " + leaf.NotAfter.UTC().Format(time.RFC3339)
-	case now.Before(leaf.NotBefore):
+	case now.Add(clockSkew).Before(leaf.NotBefore):
 		return "it is not valid before " + leaf.NotBefore.UTC().Format(time.RFC3339)
 	case len(certificates(issued.CA)) == 0:
 		return "its issuer gives no certificate of its own (ca.crt), so nobody could verify it; use an issuer that does, such as one of the kind CA or Vault"

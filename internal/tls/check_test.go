@@ -42,6 +42,7 @@ func TestWhatIsWrongWithAnIssuedCertificateIsSaid(t *testing.T) {
 		"another's key":       {tls.Issued{Pair: tls.Pair{Cert: good.Cert, Key: other.Key}, CA: good.CA}, want, time.Now(), "private key does not match"},
 		"expired":             {a.Issue(t, expired), want, time.Now(), "it expired at "},
 		"not yet valid":       {good, want, early, "it is not valid before "},
+		"of a clock ahead":    {good, want, early.Add(59*time.Minute + 30*time.Second), ""},
 		"no authority":        {tls.Issued{Pair: good.Pair}, want, time.Now(), "its issuer gives no certificate of its own"},
 		"another authority":   {tls.Issued{Pair: good.Pair, CA: b.PEM}, want, time.Now(), "not signed by the authority in ca.crt"},
 		"not for servers":     {a.Issue(t, clientOnly), want, time.Now(), "it may not be used as a server certificate"},
