@@ -217,12 +217,27 @@ func (s *Server) start(ctx context.Context, private string) error {
 		args = append(args, "-c", "listen_addresses=", "-c", "unix_socket_directories="+private,
 			"-c", "synchronous_standby_names=") // none is there yet, and init scripts must not wait for one
 	}
+	s.private = private
+	if err := s.removeSocketLock(); err != nil {
+		return err
+	}
 	process, err := s.sup.Start(supervise.Command{Path: s.Path("postgres"), Args: args, Note: s.hear})
 	if err != nil {
 		return err
 	}
-	s.process, s.begun, s.private = process, s.settings, private
+	s.process, s.begun = process, s.settings
 	return s.awaitUp(ctx)
+}
+
+// removeSocketLock removes what a killed server left beside its socket. The folder outlives a container, whose processes
+// have the same few numbers each time, so PostgreSQL may take any of them for the owner of the lock.
+func (s *Server) removeSocketLock() error {
+	dir, port := s.Address()
+	lock := filepath.Join(dir, ".s.PGSQL."+port+".lock")
+	if err := os.Remove(lock); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove a leftover %s: %w", lock, err)
+	}
+	return nil
 }
 
 // checkMajor refuses data of another major version in words of its own: it is not the configuration's fault.
