@@ -11,7 +11,7 @@ import (
 )
 
 // Deadline bounds every wait of a test: generous, because it only matters when the test fails.
-const Deadline = 30 * time.Second
+const Deadline = 90 * time.Second
 
 // pollEvery is how often Eventually looks.
 const pollEvery = 20 * time.Millisecond

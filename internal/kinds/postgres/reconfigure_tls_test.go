@@ -193,7 +193,7 @@ func (o *operated) request(name string, change opsv1alpha1.PostgresTLSSpec, time
 // succeeds is request for one that has to succeed without anybody being restarted or distrusted.
 func (o *operated) succeeds(name string, change opsv1alpha1.PostgresTLSSpec) *opsv1alpha1.PostgresOpsRequest {
 	o.Helper()
-	r := o.request(name, change, time.Minute)
+	r := o.request(name, change, 3*time.Minute)
 	if r.Status.Phase != opsv1alpha1.OpsRequestPhaseSuccessful {
 		o.Fatalf("%s is %s: %+v", name, r.Status.Phase, r.Status.Conditions)
 	}
