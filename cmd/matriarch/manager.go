@@ -11,6 +11,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -83,8 +84,8 @@ func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, appsv1.AddToScheme, rbacv1.AddToScheme, policyv1.AddToScheme, coordinationv1.AddToScheme,
-		storagev1.AddToScheme, admissionregistrationv1.AddToScheme, eventsv1.AddToScheme, monitoringv1.AddToScheme, certmanager.AddToScheme, petsetv1.AddToScheme, kubedbv1.AddToScheme,
-		kubedbv1alpha2.AddToScheme, opsv1alpha1.AddToScheme, catalogv1alpha1.AddToScheme, appcatalogv1alpha1.AddToScheme,
+		storagev1.AddToScheme, admissionregistrationv1.AddToScheme, eventsv1.AddToScheme, networkingv1.AddToScheme,
+		monitoringv1.AddToScheme, certmanager.AddToScheme, petsetv1.AddToScheme, kubedbv1.AddToScheme, kubedbv1alpha2.AddToScheme, opsv1alpha1.AddToScheme, catalogv1alpha1.AddToScheme, appcatalogv1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("register API types: %w", err)
@@ -130,6 +131,7 @@ func (o *options) addControllers(mgr ctrl.Manager, all []database.Kind) error {
 	}
 	return provision.Setup(mgr, all, provision.Options{
 		Follower: follower, Applier: kube.NewApplier(mgr.GetClient(), naming.FieldOwner),
+		NetworkPolicies: o.networkPolicies, OperatorNamespace: o.namespace,
 	})
 }
 

@@ -5,14 +5,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -67,13 +72,17 @@ func TestTheGeneratedRoleIsEnough(t *testing.T) {
 		if err := find(ctx, pg, "pg"); err != nil {
 			return err
 		}
-		for name, o := range map[string]client.Object{"pg-0": &corev1.Pod{}, "pg": &appcatalogv1alpha1.AppBinding{}, "data-pg-0": &corev1.PersistentVolumeClaim{}} {
+		for name, o := range map[string]client.Object{
+			"pg-0": &corev1.Pod{}, "pg": &appcatalogv1alpha1.AppBinding{}, "data-pg-0": &corev1.PersistentVolumeClaim{},
+			naming.PolicyInternal: &networkingv1.NetworkPolicy{},
+		} {
 			if err := find(ctx, o, name); err != nil {
 				return fmt.Errorf("%w; the Postgres says %+v", err, pg.Status)
 			}
 		}
 		return nil
 	})
+	isMeantByPolicies(t, ns, "pg-0")
 	if err := env.Client.Delete(t.Context(), pg); err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +90,7 @@ func TestTheGeneratedRoleIsEnough(t *testing.T) {
 		env.Collect(t, ns)
 		for name, o := range map[string]client.Object{
 			"pg": &kubedbv1.Postgres{}, "pg-auth": &corev1.Secret{}, "pg-pods": &corev1.Service{}, "data-pg-0": &corev1.PersistentVolumeClaim{},
+			naming.PolicyInternal: &networkingv1.NetworkPolicy{},
 		} {
 			if err := find(ctx, o, name); err == nil {
 				return fmt.Errorf("%T %s is still there", o, name)
@@ -90,6 +100,44 @@ func TestTheGeneratedRoleIsEnough(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// isMeantByPolicies checks that the network policies select the pod, and that the port they name is one of its.
+func isMeantByPolicies(t *testing.T, ns, pod string) {
+	t.Helper()
+	policy, member := &networkingv1.NetworkPolicy{}, &corev1.Pod{}
+	for name, o := range map[string]client.Object{naming.PolicyInternal: policy, pod: member} {
+		if err := env.Client.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: name}, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	selector, err := metav1.LabelSelectorAsSelector(&policy.Spec.PodSelector)
+	if err != nil || !selector.Matches(labels.Set(member.Labels)) {
+		t.Errorf("the policy %v does not select the pod with the labels %v (%v)", policy.Spec.PodSelector, member.Labels, err)
+	}
+	named := slices.ContainsFunc(member.Spec.Containers, func(c corev1.Container) bool {
+		return slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.Name == naming.DatabasePortName })
+	})
+	if !named {
+		t.Errorf("the pod has no port %s", naming.DatabasePortName)
+	}
+}
+
+func TestTheManifestLabelsTheOperatorAsThePoliciesExpect(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "config", "install", "operator.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range strings.Split(string(text), "\n---\n") {
+		deployment := &appsv1.Deployment{}
+		if err := yaml.Unmarshal([]byte(document), deployment); err != nil {
+			t.Fatal(err)
+		}
+		if deployment.Kind == "Deployment" && deployment.Spec.Template.Labels[naming.LabelName] != naming.Operator {
+			t.Errorf("the operator's pods have the labels %v", deployment.Spec.Template.Labels)
+		}
+	}
 }
 
 // restricted returns the configuration of somebody who has the generated ClusterRole and nothing else.
@@ -119,6 +167,7 @@ func run(t *testing.T, config *rest.Config) {
 	t.Helper()
 	o := defaults()
 	o.agentImage, o.leaderElection, o.webhooks, o.metricsAddress, o.healthAddress = "agent:1", false, false, "0", "0"
+	o.namespace, o.networkPolicies = "system", true
 	mgr, err := o.manager(config)
 	if err != nil {
 		t.Fatal(err)

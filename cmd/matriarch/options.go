@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
 // The controllers that can be chosen.
@@ -20,7 +22,7 @@ func everything() []string { return []string{provisioner, opsManager, petSet} }
 
 const (
 	// name is that of the operator's Service, Lease and webhook configurations.
-	name = "matriarch"
+	name = naming.Operator
 	// certificateSecret holds the webhooks' certificate.
 	certificateSecret = "matriarch-webhook"
 	certificateDir    = "/certificate"
@@ -41,6 +43,8 @@ type options struct {
 	webhookPort    int
 	metricsAddress string
 	healthAddress  string
+	// networkPolicies has the namespaces of databases get network policies.
+	networkPolicies bool
 }
 
 func defaults() *options {
@@ -65,6 +69,7 @@ func (o *options) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&o.webhookPort, "webhook-port", o.webhookPort, "port of the webhooks")
 	flags.StringVar(&o.metricsAddress, "metrics-address", o.metricsAddress, `address of the metrics; "0" for none`)
 	flags.StringVar(&o.healthAddress, "health-address", o.healthAddress, `address of /healthz and /readyz; "0" for none`)
+	flags.BoolVar(&o.networkPolicies, "network-policies", o.networkPolicies, "restrict who reaches databases by network policies in their namespaces (docs/install.md)")
 }
 
 // complete fills in what can be found out and refuses what cannot work.
@@ -79,7 +84,7 @@ func (o *options) complete() error {
 	}
 	if o.namespace == "" {
 		text, err := os.ReadFile(namespaceFile)
-		if err != nil && (o.leaderElection || o.webhooks) {
+		if err != nil && (o.leaderElection || o.webhooks || o.networkPolicies) {
 			return fmt.Errorf("--namespace (or $%s) is missing and this is no pod: %w", envNamespace, err)
 		}
 		o.namespace = strings.TrimSpace(string(text))

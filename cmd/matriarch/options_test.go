@@ -17,6 +17,9 @@ func TestWhatCannotWorkIsRefusedAtOnce(t *testing.T) {
 		{"no agent for the pods", func(o *options) { o.agentImage = "" }, "--agent-image"},
 		{"no agent where no pods are made", func(o *options) { o.agentImage, o.controllers = "", []string{petSet} }, ""},
 		{"no namespace and no pod", func(o *options) { o.namespace = "" }, "--namespace"},
+		{"nowhere to let the operator in from", func(o *options) {
+			o.namespace, o.webhooks, o.leaderElection, o.networkPolicies = "", false, false, true
+		}, "--namespace"},
 		{"no namespace where none is needed", func(o *options) { o.namespace, o.webhooks, o.leaderElection = "", false, false }, ""},
 	} {
 		t.Run(test.reason, func(t *testing.T) {

@@ -29,6 +29,10 @@ const (
 	DefaultPlacement   = "default"
 	AnnotationKeepOn   = "kubedb.com/resource-policy-keep-on"
 	AnnotationAuthFrom = "kubedb.com/auth-active-from"
+	// Operator is the value of LabelName on the operator's own pods.
+	Operator = "matriarch"
+	// BackupManagedBy is the value of LabelManagedBy on the pods of KubeStash.
+	BackupManagedBy = "kubestash.com"
 )
 
 // Selector returns the labels that select everything of one database object. The component is a label only and is

@@ -84,6 +84,13 @@ func BackendKey(namespace, name string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// Network policies of a namespace with databases.
+const (
+	PolicyHealthCheck = "kubedb-healthcheck"
+	PolicyInternal    = "kubedb-database-internal"
+	PolicyBackup      = "kubedb-database-backup"
+)
+
 // RenewalRequest is the operation request that restarts the members of a database which serve the certificates of that
 // hash only after a restart.
 func RenewalRequest(db, hash string) string { return withSuffix(db, "-renew-"+UID6(hash)) }

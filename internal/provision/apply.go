@@ -23,7 +23,7 @@ import (
 func (r *Reconciler) apply(ctx context.Context, s *scope) (bool, kube.Outcome) {
 	var errs []error
 	for _, step := range []func(context.Context, *scope) error{
-		r.applyCertificates, r.applySupport, r.ensureLease, r.applySets, r.applyBindings, r.removeAbsent,
+		r.applyNetworkPolicies, r.applyCertificates, r.applySupport, r.ensureLease, r.applySets, r.applyBindings, r.removeAbsent,
 	} {
 		errs = append(errs, step(ctx, s))
 	}

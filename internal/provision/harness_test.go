@@ -52,6 +52,8 @@ type world struct {
 	kubelet testenv.Kubelet
 	faults  *testenv.Faults
 	stop    func()
+	// policies switches the network policies on; in force from the next start on.
+	policies bool
 }
 
 // instanceName is the name of the one instance that most tests have.
@@ -61,7 +63,7 @@ var placementOnce sync.Once
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{TB: t, ns: env.Namespace(t), kind: newFakeKind()}
+	w := &world{TB: t, ns: env.Namespace(t), kind: newFakeKind(), policies: true}
 	w.kubelet = env.Kubelet(w.ns)
 	w.kind.answer(instanceName, healthy)
 	placementOnce.Do(func() {
@@ -98,6 +100,7 @@ func (w *world) start(faults *testenv.Faults) {
 			}
 			return Setup(mgr, []database.Kind{w.kind}, Options{
 				Follower: follower, Applier: kube.NewApplier(mgr.GetClient(), naming.FieldOwner),
+				NetworkPolicies: w.policies, OperatorNamespace: "matriarch-system",
 			})
 		},
 	})

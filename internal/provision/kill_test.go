@@ -10,7 +10,7 @@ import (
 
 // killed lists the writes after, or instead of, which the operator dies. One pass over a new instance writes about
 // twenty times, the PetSet controller's writes included.
-const killed = 24
+const killed = 27
 
 func TestAnOperatorKilledBetweenAnyTwoWritesEndsTheSame(t *testing.T) {
 	t.Parallel()

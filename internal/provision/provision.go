@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -36,6 +37,9 @@ type Reconciler struct {
 	cluster  *cluster
 	events   events.EventRecorder
 	now      func() time.Time
+
+	networkPolicies   bool
+	operatorNamespace string
 }
 
 // Options of Setup.
@@ -44,6 +48,10 @@ type Options struct {
 	Follower *kube.Follower
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// NetworkPolicies has every namespace with instances get network policies, which let the operator's pods in by
+	// OperatorNamespace. Without it, those that were made before are removed.
+	NetworkPolicies   bool
+	OperatorNamespace string
 }
 
 // workers is how many instances of a kind are reconciled at the same time.
@@ -73,7 +81,7 @@ func setupKind(mgr ctrl.Manager, kind database.Kind, opts Options) error {
 		kind: kind, client: mgr.GetClient(), fresh: mgr.GetAPIReader(),
 		applier: opts.Applier, follower: opts.Follower,
 		probers: newProbers(), events: mgr.GetEventRecorder("matriarch-provisioner"),
-		now: opts.Now,
+		now: opts.Now, networkPolicies: opts.NetworkPolicies, operatorNamespace: opts.OperatorNamespace,
 	}
 	if r.now == nil {
 		r.now = time.Now
@@ -91,6 +99,7 @@ func setupKind(mgr ctrl.Manager, kind database.Kind, opts Options) error {
 	for _, child := range children() {
 		b = b.Watches(child, handler.EnqueueRequestsFromMapFunc(ownerByLabels(kind.Info().Name)))
 	}
+	b = b.Watches(&networkingv1.NetworkPolicy{}, handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), kind.New().Object()))
 	if err := mgr.Add(r.probers); err != nil {
 		return err
 	}

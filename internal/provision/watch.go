@@ -7,6 +7,7 @@ import (
 
 	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -99,6 +100,7 @@ func CacheByObject(kinds []database.Kind) (map[client.Object]cache.ByObject, err
 		&rbacv1.Role{}:                  ours,
 		&rbacv1.RoleBinding{}:           ours,
 		&policyv1.PodDisruptionBudget{}: ours,
+		&networkingv1.NetworkPolicy{}:   ours,
 	}, nil
 }
 
