@@ -15,6 +15,7 @@ import (
 
 	"github.com/matriarchdb/matriarch/internal/agent/apply"
 	"github.com/matriarchdb/matriarch/internal/agent/netstat"
+	"github.com/matriarchdb/matriarch/internal/agent/proctitle"
 	"github.com/matriarchdb/matriarch/internal/agent/supervise"
 	"github.com/matriarchdb/matriarch/internal/conf"
 	"github.com/matriarchdb/matriarch/internal/conf/catalog"
@@ -229,11 +230,7 @@ func (s *Server) watchSessions(port int, last cutSessions) cutSessions {
 			return last
 		case <-tick.C:
 		}
-		now := sessions(port)
-		select {
-		case <-s.process.Done(): // it may have ended before the look
-			return last
-		default:
+		if now := sessions(port); !proctitle.Exiting(s.process.PID()) { // else its sockets may have been closed before the look
 			last = now
 		}
 	}

@@ -122,6 +122,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := s.removeRemains(); err != nil {
 		return err
 	}
+	removeOrphanedMemory()
 	process, err := s.sup.Start(supervise.Command{Path: s.programs.pgpool, Args: s.arguments(s.opts.Etc), Dir: s.opts.Etc})
 	if err != nil {
 		return err

@@ -3,10 +3,12 @@ package pgpool
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/matriarchdb/matriarch/internal/agent/apply"
@@ -69,10 +71,7 @@ func (s *Server) Try(ctx context.Context, set apply.Set) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		process.KillGroup() // nobody is connected, nothing is worth a shutdown
-		<-process.Done()
-	}()
+	defer endTrial(process)
 	if err := s.awaitListening(ctx, process, apart); err != nil {
 		return err
 	}
@@ -89,6 +88,16 @@ func (s *Server) Try(ctx context.Context, set apply.Set) error {
 		}
 	}
 	return nil // it runs, and only PCP waits for a primary: the catalog has to tell what needs a restart
+}
+
+// endTrial ends a pgpool that nobody uses. It has to end by itself: a killed one leaves its shared memory.
+func endTrial(process *supervise.Process) {
+	ctx, cancel := context.WithTimeout(context.Background(), fastReserve)
+	defer cancel()
+	if err := process.Stop(ctx, syscall.SIGINT); err != nil {
+		slog.Warn("the trial of a configuration had to be killed", "error", err)
+	}
+	removeOrphanedMemory()
 }
 
 func (s *Server) writeCandidate(dir string, set apply.Set, settings *conf.Settings) error {
