@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	repeats := flag.Int("repeats", 3, "how often each creation and operation is measured")
+	repeats := flag.Int("repeats", 5, "how often each creation and operation is measured")
 	idle := flag.Duration("idle", 2*time.Minute, "how long the idle fleet is watched")
 	flag.Parse()
 	log.SetFlags(log.Ltime)

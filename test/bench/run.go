@@ -30,8 +30,10 @@ type row struct {
 const ns = "matriarch-bench"
 
 func (b *bench) run(ctx context.Context) error {
-	if err := apply(namespaceManifest); err != nil {
-		return err
+	for _, manifest := range []string{namespaceManifest, authManifest} {
+		if err := apply(manifest); err != nil {
+			return err
+		}
 	}
 	for _, step := range []func(context.Context) error{b.creations, b.operations, b.memory, b.requests} {
 		if err := step(ctx); err != nil {
@@ -51,18 +53,15 @@ func (b *bench) cleanUp() {
 // creations measures from kubectl create to the phase Ready. The last of each stays for what follows.
 func (b *bench) creations(ctx context.Context) error {
 	for _, c := range []struct{ what, mark, object, manifest string }{
-		{"Postgres, 1 member: create to Ready", "", "postgres/one", postgres("one", 1)},
-		{"Postgres, 3 members: create to Ready", "25 s", "postgres/pg", postgres("pg", 3)},
-		{"Pgpool, 2 pods: create to Ready", "10 s", "pgpool/pool", pgpoolManifest},
-		{"PgBouncer, 2 pods: create to Ready", "10 s", "pgbouncer/bouncer", pgbouncerManifest},
+		{"Postgres, 1 member: create to Ready", "", "postgres/one", postgres("one", "17.11", 1)},
+		{"Postgres, 3 members: create to Ready", "25 s", "postgres/pg", postgres("pg", "17.11", 3)},
+		{"Pgpool, 2 pods: create to Ready", "10 s", "pgpool/pool", pgpool("4.6.1")},
+		{"PgBouncer, 2 pods: create to Ready", "10 s", "pgbouncer/bouncer", pgbouncer("1.24.1", "transaction")},
 	} {
 		r := row{what: c.what, mark: c.mark, unit: "s"}
 		for i := range b.repeats {
 			if i > 0 {
-				if out, err := kubectl("", "-n", ns, "delete", c.object, "--timeout=120s"); err != nil {
-					return fmt.Errorf("delete %s: %w: %s", c.object, err, out)
-				}
-				if err := until(ctx, "the pods are gone", func() bool { return pods(c.object) == "" }); err != nil {
+				if err := remove(ctx, c.object); err != nil {
 					return err
 				}
 			}
@@ -82,6 +81,14 @@ func (b *bench) creations(ctx context.Context) error {
 func (b *bench) add(r row) {
 	b.rows = append(b.rows, r)
 	log.Print(r.String())
+}
+
+// remove deletes an object and waits until its pods are gone.
+func remove(ctx context.Context, object string) error {
+	if out, err := kubectl("", "-n", ns, "delete", object, "--timeout=120s"); err != nil {
+		return fmt.Errorf("delete %s: %w: %s", object, err, out)
+	}
+	return until(ctx, "the pods are gone", func() bool { return pods(object) == "" })
 }
 
 // pods lists the pods of a database object.

@@ -30,7 +30,7 @@ type tally struct{ good, bad, longest int }
 
 // inClient runs a command in the pod that the traffic comes from, which no operation touches.
 func inClient(args ...string) *exec.Cmd {
-	password, _ := base64.StdEncoding.DecodeString(get("secret/pg-auth", "{.data.password}"))
+	password, _ := base64.StdEncoding.DecodeString(get("secret/bench-auth", "{.data.password}"))
 	return exec.Command("kubectl", append([]string{
 		"-n", ns, "exec", "-i", "client", "--", "env", "PGPASSWORD=" + string(password), "PGCONNECT_TIMEOUT=10",
 	}, args...)...)
@@ -46,9 +46,8 @@ func startTraffic(ctx context.Context) error {
 	if err := until(ctx, "the client runs", func() bool { return get("pod/client", "{.status.phase}") == "Running" }); err != nil {
 		return err
 	}
-	table := inClient("psql", "-qX", "-h", "pg", "-U", "postgres", "-c", "create table if not exists bench_writes (at timestamptz default now())")
-	if out, err := table.CombinedOutput(); err != nil {
-		return fmt.Errorf("make the table: %w: %s", err, out)
+	if err := makeTable(ctx); err != nil {
+		return err
 	}
 	for _, p := range paths {
 		command := inClient("bash", "-s", p.name, p.host, fmt.Sprint(p.port), p.database)
@@ -56,9 +55,32 @@ func startTraffic(ctx context.Context) error {
 		if err := command.Start(); err != nil {
 			return fmt.Errorf("start the traffic: %w", err)
 		}
-		if err := until(ctx, "the traffic runs", func() bool {
-			seen := count(p)
-			return seen.connect.good > 0 && seen.write.good > 0
+	}
+	return trafficFlows(ctx)
+}
+
+// makeTable makes what the writers write to; a Postgres that was made anew has none.
+func makeTable(ctx context.Context) error {
+	var out []byte
+	err := until(ctx, "the table is there", func() (done bool) {
+		var err error
+		out, err = inClient("psql", "-qX", "-h", "pg", "-U", "postgres", "-c",
+			"create table if not exists bench_writes (at timestamptz default now())").CombinedOutput()
+		return err == nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
+// trafficFlows waits until both clients of every path have had an answer from now on.
+func trafficFlows(ctx context.Context) error {
+	for _, p := range paths {
+		before := count(p)
+		if err := until(ctx, "the traffic flows", func() bool {
+			now := count(p)
+			return now.connect.good > before.connect.good && now.write.good > before.write.good
 		}); err != nil {
 			return fmt.Errorf("path %s: %w", p.name, err)
 		}
@@ -99,6 +121,18 @@ func counted(what func() error) (map[string]seen, error) {
 		out[p.name] = now
 	}
 	return out, nil
+}
+
+// add adds what was seen at another time.
+func (s *seen) add(other seen) {
+	s.connect.add(other.connect)
+	s.write.add(other.write)
+}
+
+func (t *tally) add(other tally) {
+	t.good += other.good
+	t.bad += other.bad
+	t.longest = max(t.longest, other.longest)
 }
 
 // String says what a path's clients saw.
