@@ -70,6 +70,9 @@ func Read(ctx context.Context, r client.Reader, ref types.NamespacedName, field 
 	if err := server.trust(binding.Spec.ClientConfig); err != nil {
 		return Server{}, database.WaitFor("AppBinding %s: %v", ref, err)
 	}
+	if err := server.follow(ctx, r, binding); err != nil {
+		return Server{}, err
+	}
 	err := server.identify(ctx, r, binding)
 	if err != nil {
 		return Server{}, err

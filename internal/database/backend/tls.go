@@ -83,6 +83,23 @@ func (s *Server) trust(config appcatalogv1alpha1.ClientConfig) error {
 	return nil
 }
 
+// follow takes the bundle of a Postgres object from where it is published: the AppBinding repeats it, but not while an
+// operation is under way, and such a one changes authorities only when every pooler trusts both.
+func (s *Server) follow(ctx context.Context, r client.Reader, binding appcatalogv1alpha1.AppBinding) error {
+	if !s.Managed || len(s.CA) == 0 {
+		return nil
+	}
+	var secret corev1.Secret
+	at := types.NamespacedName{Namespace: s.Namespace, Name: naming.TLSSecret(binding.Spec.AppRef.Name)}
+	if err := r.Get(ctx, at, &secret); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("read Secret %s: %w", at, err)
+	}
+	if published := secret.Data[naming.TLSCA]; len(published) > 0 {
+		s.CA = published
+	}
+	return nil
+}
+
 // identify reads the client certificate. That of a Postgres object is taken from where it is published: what
 // cert-manager has issued anew is there only after the server trusts its issuer.
 func (s *Server) identify(ctx context.Context, r client.Reader, binding appcatalogv1alpha1.AppBinding) error {

@@ -67,7 +67,7 @@ func TestTheModeIsCompletedByWhatThereIsToVerifyWith(t *testing.T) {
 	}
 }
 
-func TestAClientCertificateIsReadFromWhereItIsPublished(t *testing.T) {
+func TestCertificatesOfAPostgresAreReadFromWhereTheyArePublished(t *testing.T) {
 	t.Parallel()
 	ns := env.Namespace(t)
 	authority := tlstest.NewAuthority(t, "ours")
@@ -75,16 +75,21 @@ func TestAClientCertificateIsReadFromWhereItIsPublished(t *testing.T) {
 	published := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "pg-tls-certs"}, Data: set.Files()}
 	fromIssuer := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "client"}, Data: map[string][]byte{"tls.crt": issued.Cert, "tls.key": issued.Key}}
 	create(t, secret(ns, "auth", login("postgres", "pw")), published, fromIssuer)
+	// While an operation changes the authority, the AppBinding names the former one only.
+	former := tlstest.NewAuthority(t, "former").PEM
 	for name, c := range map[string]struct {
-		managed bool
-		cert    []byte
-	}{"a Postgres object": {true, set.Pairs["client"].Cert}, "a server elsewhere": {false, issued.Cert}} {
-		binding := bindingTo(ns, "postgresql://db?sslmode=verify-full", c.managed, authority.PEM)
+		managed  bool
+		cert, ca []byte
+	}{"a Postgres object": {true, set.Pairs["client"].Cert, set.CA}, "a server elsewhere": {false, issued.Cert, former}} {
+		binding := bindingTo(ns, "postgresql://db?sslmode=verify-full", c.managed, former)
 		binding.Spec.TLSSecret = &sharedv1.SecretReference{Kind: "Secret", Name: "client"}
 		create(t, binding)
 		got, err := Read(t.Context(), env.Client, client.ObjectKeyFromObject(binding), "spec.postgresRef")
 		if err != nil || string(got.Certificate) != string(c.cert) {
 			t.Errorf("%s: another certificate (%v)", name, err)
+		}
+		if string(got.CA) != string(c.ca) {
+			t.Errorf("%s: other authorities", name)
 		}
 		files := got.Files()
 		want := []string{naming.UpstreamHash, naming.UpstreamCA, naming.UpstreamCert, naming.UpstreamKey}
