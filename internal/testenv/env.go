@@ -11,7 +11,6 @@ package testenv
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,6 +31,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	appsapi "github.com/matriarchdb/matriarch/api/apps/v1"
+	"github.com/matriarchdb/matriarch/internal/testserver"
 )
 
 // assetsEnv names the directory with the programs etcd and kube-apiserver; envtest reads it too.
@@ -67,7 +67,7 @@ type Env struct {
 // server is started, and a test skips itself when it asks for its namespace; likewise where the programs are missing,
 // except in CI, where that is a failure.
 func Main(m *testing.M, env **Env, opts Options) int {
-	flag.Parse()
+	testserver.Contain()
 	if testing.Short() {
 		return m.Run()
 	}

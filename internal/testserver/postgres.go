@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,47 +24,56 @@ const superuserPassword = "Superuser-1"
 // StartPostgres makes a cluster that asks everyone for a SCRAM password, and starts it.
 func StartPostgres(t testing.TB) *Postgres {
 	t.Helper()
-	Need(t, "initdb", "postgres")
 	p := &Postgres{Port: Port(t), Password: superuserPassword}
 	dir := Dir(t)
-	data := filepath.Join(dir, "data")
-	initdb(t, dir, data)
+	password := Write(t, filepath.Join(dir, "password"), superuserPassword)
+	data := DataFolder(t, dir, "--pwfile", password, "-A", "scram-sha-256")
 	p.Process = Start(t, p.Port, dir, "postgres", "-D", data, "-p", fmt.Sprint(p.Port), "-k", dir, "-h", "127.0.0.1",
 		"-c", "fsync=off", "-c", "max_connections=50")
-	p.awaitLogin(t)
+	_ = Connect(t, fmt.Sprintf("host=127.0.0.1 port=%d user=postgres password=%s dbname=postgres sslmode=disable", p.Port, p.Password)).Close(t.Context())
 	return p
 }
 
-func initdb(t testing.TB, dir, data string) {
+// PostgresAt starts a cluster that trusts everyone on the Unix socket in the folder, port 5432, with more arguments as
+// given, and returns a connection of the superuser.
+func PostgresAt(t testing.TB, dir string, args ...string) *pgx.Conn {
 	t.Helper()
-	password := filepath.Join(dir, "password")
-	Write(t, password, superuserPassword)
-	path, err := Find("initdb")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), path, "-D", data, "-U", "postgres", "--pwfile", password,
-		"-A", "scram-sha-256", "--no-sync", "--no-locale", "-E", "UTF8")
-	cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Credential: credential(t)}
-	if output, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, output)
-	}
+	data := DataFolder(t, dir, "-A", "trust")
+	Launch(t, dir, "postgres", append([]string{"-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "port=5432", "-F"}, args...)...)
+	return Connect(t, "host="+dir+" port=5432 user=postgres dbname=postgres")
 }
 
-// awaitLogin waits until the server has recovered: it listens before it lets anyone in.
-func (p *Postgres) awaitLogin(t testing.TB) {
+// DataFolder makes a fresh PostgreSQL data folder, with more arguments of initdb as given.
+func DataFolder(t testing.TB, dir string, args ...string) string {
+	t.Helper()
+	data := filepath.Join(dir, "data")
+	cmd := Command(t, dir, "initdb", append([]string{"-D", data, "-U", "postgres", "--no-sync", "--no-locale", "-E", "UTF8"}, args...)...)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, output)
+	}
+	return data
+}
+
+// Connect waits until a server lets the client in: one that recovers listens before it does so. The connection is closed
+// at the end of the test.
+func Connect(t testing.TB, dsn string) *pgx.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	for {
-		conn, err := p.As("postgres", p.Password).connect(ctx, "postgres")
+		conn, err := pgx.ConnectConfig(ctx, config)
 		if err == nil {
-			_ = conn.Close(ctx)
-			return
+			t.Cleanup(func() { _ = conn.Close(context.Background()) })
+			return conn
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("PostgreSQL lets nobody in: %v\n%s", err, p.Log())
+			t.Fatalf("connect to %s: %v", config.Host, err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

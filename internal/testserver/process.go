@@ -54,6 +54,17 @@ func Find(program string) (string, error) {
 	return found[len(found)-1], nil
 }
 
+// Program is the path of a program that the test needs.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	Need(t, name)
+	path, err := Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // Dir makes a folder that belongs to whom servers run as, and removes it at the end. Its path is short, because that of
 // a Unix socket has room for 107 bytes.
 func Dir(t testing.TB) string {
@@ -67,13 +78,14 @@ func Dir(t testing.TB) string {
 	return dir
 }
 
-// Write writes a file for a server.
-func Write(t testing.TB, path, content string) {
+// Write writes a file for a server and returns its path.
+func Write(t testing.TB, path, content string) string {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	own(t, path)
+	return path
 }
 
 func own(t testing.TB, path string) {
@@ -142,16 +154,21 @@ func Start(t testing.TB, port int32, dir, program string, args ...string) *Proce
 	}
 }
 
+// Command is a program to be run in the folder, as whom servers run as and in English.
+func Command(t testing.TB, dir, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(Program(t, program), args...)
+	cmd.Dir, cmd.Env = dir, []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "HOME=" + dir}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential(t)}
+	return cmd
+}
+
 // Launch starts a program without waiting for anything.
 func Launch(t testing.TB, dir, program string, args ...string) *Process {
 	t.Helper()
-	path, err := Find(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &Process{cmd: exec.Command(path, args...), done: make(chan struct{})}
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, p, p
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential(t), Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p := &Process{cmd: Command(t, dir, program, args...), done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = p, p
+	p.cmd.SysProcAttr.Setpgid = true
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", program, err)
 	}
@@ -160,12 +177,23 @@ func Launch(t testing.TB, dir, program string, args ...string) *Process {
 		close(p.done)
 	}()
 	t.Cleanup(func() {
-		p.Kill()
+		p.quit()
 		if t.Failed() {
 			t.Logf("%s said:\n%s", program, p.Log())
 		}
 	})
 	return p
+}
+
+// quit lets the server end as fast as it can without leaving shared memory behind, which is what the signal means to all
+// of them, and kills what does not.
+func (p *Process) quit() {
+	_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-p.done:
+	case <-time.After(3 * time.Second):
+	}
+	p.Kill()
 }
 
 // Kill ends the server and its children at once.
@@ -211,12 +239,7 @@ func (p *Process) Log() string {
 // Version asks a program for its version and returns what looks like one, such as 4.3.5.
 func Version(t testing.TB, program string) string {
 	t.Helper()
-	Need(t, program)
-	path, err := Find(program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	said, err := exec.CommandContext(t.Context(), path, "--version").CombinedOutput()
+	said, err := exec.CommandContext(t.Context(), Program(t, program), "--version").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s --version: %v\n%s", program, err, said)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/conf/catalog"
 	"github.com/matriarchdb/matriarch/internal/conf/ini"
 	"github.com/matriarchdb/matriarch/internal/conf/layer"
-	"github.com/matriarchdb/matriarch/internal/conf/realserver"
+	"github.com/matriarchdb/matriarch/internal/testserver"
 )
 
 // bouncer writes files for a real PgBouncer in a folder of its own.
@@ -28,12 +28,12 @@ type bouncer struct {
 
 func newBouncer(t *testing.T) bouncer {
 	t.Helper()
-	return bouncer{t: t, program: realserver.Program(t, "pgbouncer"), dir: realserver.Folder(t)}
+	return bouncer{t: t, program: testserver.Program(t, "pgbouncer"), dir: testserver.Dir(t)}
 }
 
 func (b bouncer) version() string {
 	b.t.Helper()
-	out, err := realserver.Command(b.t, b.dir, b.program, "-V").Output()
+	out, err := testserver.Command(b.t, b.dir, b.program, "-V").Output()
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -58,13 +58,13 @@ func (b bouncer) file(more string) string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return realserver.Write(b.t, filepath.Join(b.dir, "pgbouncer.ini"), text)
+	return testserver.Write(b.t, filepath.Join(b.dir, "pgbouncer.ini"), text)
 }
 
 func (b bouncer) start(more string) *pgx.Conn {
 	b.t.Helper()
-	realserver.Start(b.t, realserver.Command(b.t, b.dir, b.program, b.file(more)))
-	return realserver.Connect(b.t, "host="+b.dir+" port=6432 user=admin dbname=pgbouncer")
+	testserver.Launch(b.t, b.dir, b.program, b.file(more))
+	return testserver.Connect(b.t, "host="+b.dir+" port=6432 user=admin dbname=pgbouncer")
 }
 
 // config is SHOW CONFIG: by name, the value, the default and changeable.
@@ -127,7 +127,7 @@ func TestPgBouncerRefusesWhatTheCatalogRefuses(t *testing.T) {
 	} {
 		file := b.file(text)
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		command := realserver.Command(t, b.dir, b.program, file)
+		command := testserver.Command(t, b.dir, b.program, file)
 		done := make(chan error, 1)
 		go func() { out, err := command.CombinedOutput(); done <- fmt.Errorf("%w: %s", err, out) }()
 		theirs := true

@@ -16,7 +16,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/conf/catalog"
 	"github.com/matriarchdb/matriarch/internal/conf/layer"
 	"github.com/matriarchdb/matriarch/internal/conf/pgconf"
-	"github.com/matriarchdb/matriarch/internal/conf/realserver"
+	"github.com/matriarchdb/matriarch/internal/testserver"
 )
 
 // pool is a real Pgpool-II in front of a real PostgreSQL.
@@ -28,11 +28,11 @@ type pool struct {
 
 func newPool(t *testing.T) pool {
 	t.Helper()
-	p := pool{t: t, program: realserver.Program(t, "pgpool"), dir: realserver.Folder(t)}
-	out, _ := realserver.Command(t, p.dir, p.program, "--version").CombinedOutput()
+	p := pool{t: t, program: testserver.Program(t, "pgpool"), dir: testserver.Dir(t)}
+	out, _ := testserver.Command(t, p.dir, p.program, "--version").CombinedOutput()
 	p.version = regexp.MustCompile(`[0-9]+\.[0-9.]+`).FindString(string(out))
-	realserver.Write(t, filepath.Join(p.dir, "pool_hba.conf"), "local all all trust\n")
-	realserver.Write(t, filepath.Join(p.dir, "pcp.conf"), "")
+	testserver.Write(t, filepath.Join(p.dir, "pool_hba.conf"), "local all all trust\n")
+	testserver.Write(t, filepath.Join(p.dir, "pcp.conf"), "")
 	return p
 }
 
@@ -79,7 +79,7 @@ memqcache_oiddir = 'DIR'
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return realserver.Write(p.t, filepath.Join(p.dir, "pgpool.conf"), text)
+	return testserver.Write(p.t, filepath.Join(p.dir, "pgpool.conf"), text)
 }
 
 func (p pool) arguments(file string, more ...string) []string {
@@ -90,7 +90,7 @@ func (p pool) arguments(file string, more ...string) []string {
 // run, it reads the file first and complains about whichever is wrong.
 func (p pool) refuses(more string) (said string, refused bool) {
 	p.t.Helper()
-	out, _ := realserver.Command(p.t, p.dir, p.program, p.arguments(p.write(more), "stop")...).CombinedOutput()
+	out, _ := testserver.Command(p.t, p.dir, p.program, p.arguments(p.write(more), "stop")...).CombinedOutput()
 	if strings.Contains(string(out), "could not read pid file") || strings.Contains(string(out), "pid file not found") {
 		return string(out), false
 	}
@@ -123,17 +123,14 @@ func show(t *testing.T, conn *pgx.Conn, name string) map[string]string {
 // run starts PostgreSQL and Pgpool-II.
 func (p pool) run(more string) (reload func(more string), connect func() *pgx.Conn) {
 	p.t.Helper()
-	realserver.Postgres(p.t, p.dir)
-	command := realserver.Command(p.t, p.dir, p.program, p.arguments(p.write(more), "-n", "-D")...)
-	realserver.Start(p.t, command)
+	testserver.PostgresAt(p.t, p.dir)
+	server := testserver.Launch(p.t, p.dir, p.program, p.arguments(p.write(more), "-n", "-D")...)
 	reload = func(more string) {
 		p.write(more)
-		if err := command.Process.Signal(syscall.SIGHUP); err != nil {
-			p.t.Fatal(err)
-		}
+		server.Signal(p.t, syscall.SIGHUP)
 	}
 	connect = func() *pgx.Conn {
-		return realserver.Connect(p.t, "host="+p.dir+" port=9999 user=postgres dbname=postgres")
+		return testserver.Connect(p.t, "host="+p.dir+" port=9999 user=postgres dbname=postgres")
 	}
 	return reload, connect
 }

@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -10,8 +11,10 @@ import (
 	"github.com/matriarchdb/matriarch/internal/conf"
 	"github.com/matriarchdb/matriarch/internal/conf/catalog"
 	"github.com/matriarchdb/matriarch/internal/conf/pgconf"
-	"github.com/matriarchdb/matriarch/internal/conf/realserver"
+	"github.com/matriarchdb/matriarch/internal/testserver"
 )
+
+func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
 
 // reader asks a real PostgreSQL to read candidate files, without starting it.
 type reader struct {
@@ -22,14 +25,14 @@ type reader struct {
 
 func newReader(t *testing.T) reader {
 	t.Helper()
-	dir := realserver.Folder(t)
-	return reader{t: t, dir: dir, data: realserver.DataFolder(t, dir), program: realserver.Program(t, "postgres")}
+	dir := testserver.Dir(t)
+	return reader{t: t, dir: dir, data: testserver.DataFolder(t, dir), program: testserver.Program(t, "postgres")}
 }
 
 // version is the major of the installed PostgreSQL.
 func (r reader) version() string {
 	r.t.Helper()
-	out, err := realserver.Command(r.t, r.dir, r.program, "--version").Output()
+	out, err := testserver.Command(r.t, r.dir, r.program, "--version").Output()
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -40,8 +43,8 @@ func (r reader) version() string {
 // one parameter in it.
 func (r reader) read(text, parameter string) (said, value string) {
 	r.t.Helper()
-	candidate := realserver.Write(r.t, filepath.Join(r.dir, "candidate.conf"), text)
-	command := realserver.Command(r.t, r.dir, r.program, "-D", r.data, "-c", "config_file="+candidate, "-C", parameter)
+	candidate := testserver.Write(r.t, filepath.Join(r.dir, "candidate.conf"), text)
+	command := testserver.Command(r.t, r.dir, r.program, "-D", r.data, "-c", "config_file="+candidate, "-C", parameter)
 	var log strings.Builder
 	command.Stderr = &log
 	out, err := command.Output()
@@ -258,8 +261,8 @@ func TestPostgresDiesOfConflicts(t *testing.T) {
 		if c.Conflicts(settings).Err() == nil {
 			t.Errorf("%s: no conflict found", text)
 		}
-		candidate := realserver.Write(t, filepath.Join(r.dir, "start.conf"), fmt.Sprintf("%s\nlisten_addresses = ''\nunix_socket_directories = '%s'\n", text, r.dir))
-		start := realserver.Command(t, r.dir, r.program, "-D", r.data, "-c", "config_file="+candidate)
+		candidate := testserver.Write(t, filepath.Join(r.dir, "start.conf"), fmt.Sprintf("%s\nlisten_addresses = ''\nunix_socket_directories = '%s'\n", text, r.dir))
+		start := testserver.Command(t, r.dir, r.program, "-D", r.data, "-c", "config_file="+candidate)
 		if out, err := start.CombinedOutput(); err == nil {
 			t.Errorf("%s: the server started and ended well: %s", text, out)
 		}

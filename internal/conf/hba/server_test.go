@@ -2,6 +2,7 @@ package hba_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,14 +11,16 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/matriarchdb/matriarch/internal/conf/hba"
-	"github.com/matriarchdb/matriarch/internal/conf/realserver"
+	"github.com/matriarchdb/matriarch/internal/testserver"
 )
+
+func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
 
 // TestPostgresAgreesAboutLines shows a real PostgreSQL the same lines: what it
 // refuses, Parse refuses as well, and it accepts what Print prints.
 func TestPostgresAgreesAboutLines(t *testing.T) {
 	t.Parallel()
-	dir := realserver.Folder(t)
+	dir := testserver.Dir(t)
 	all := []string{hba.All}
 	var good []hba.Rule
 	for _, rule := range []hba.Rule{
@@ -49,8 +52,8 @@ func TestPostgresAgreesAboutLines(t *testing.T) {
 			text += test.line + "\n"
 		}
 	}
-	conn := realserver.Postgres(t, dir, "-c", "hba_file="+realserver.Write(t, filepath.Join(dir, "first.conf"), "local all all trust\n"))
-	realserver.Write(t, filepath.Join(dir, "first.conf"), "local all all trust\n"+text)
+	conn := testserver.PostgresAt(t, dir, "-c", "hba_file="+testserver.Write(t, filepath.Join(dir, "first.conf"), "local all all trust\n"))
+	testserver.Write(t, filepath.Join(dir, "first.conf"), "local all all trust\n"+text)
 	errors := map[int]string{}
 	rows, err := conn.Query(context.Background(), "SELECT line_number, coalesce(error, '') FROM pg_hba_file_rules")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/matriarchdb/matriarch/internal/testserver"
 )
+
+func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
 
 // target is the superuser's way to the server.
 func target(pg *testserver.Postgres) Target {

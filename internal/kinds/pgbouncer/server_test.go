@@ -3,6 +3,7 @@ package pgbouncer
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,8 @@ import (
 	"github.com/matriarchdb/matriarch/internal/database/custom"
 	"github.com/matriarchdb/matriarch/internal/testserver"
 )
+
+func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
 
 // console is the administrator in these tests.
 var console = backend.User{Name: "pgbouncer", Password: `c0nsole "pass" wörd\`}

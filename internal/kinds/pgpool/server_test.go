@@ -16,6 +16,8 @@ import (
 	"github.com/matriarchdb/matriarch/internal/testserver"
 )
 
+func TestMain(m *testing.M) { os.Exit(testserver.Main(m)) }
+
 // administrator is PCP's in these tests.
 var administrator = backend.User{Name: "pcp", Password: `pcp "pass" wörd\`}
 

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/matriarchdb/matriarch/internal/conf/catalog/table"
-	"github.com/matriarchdb/matriarch/internal/conf/realserver"
+	"github.com/matriarchdb/matriarch/internal/testserver"
 )
 
 // TestMain lets a test run the command as another user: PostgreSQL refuses root.
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(testserver.Main(m))
 }
 
 func data(t *testing.T, server string) table.Table {
@@ -41,7 +41,7 @@ func data(t *testing.T, server string) table.Table {
 // file was not made from that release.
 func version(t *testing.T, program string, numbers string, known table.Table, args ...string) string {
 	t.Helper()
-	out, _ := realserver.Command(t, "/", program, args...).CombinedOutput()
+	out, _ := testserver.Command(t, "/", program, args...).CombinedOutput()
 	found := regexp.MustCompile(numbers).FindString(string(out))
 	for _, one := range known.Versions {
 		if one == found {
@@ -62,7 +62,7 @@ func byName(facts []table.Facts) map[string]table.Facts {
 
 func TestTheTableOfPgpoolComesFromTheProgram(t *testing.T) {
 	t.Parallel()
-	program := realserver.Program(t, "pgpool")
+	program := testserver.Program(t, "pgpool")
 	known := data(t, "pgpool")
 	release := version(t, program, `[0-9]+\.[0-9]+`, known, "--version")
 	facts, err := pgpoolFacts(program)
@@ -76,7 +76,7 @@ func TestTheTableOfPgpoolComesFromTheProgram(t *testing.T) {
 
 func TestTheTableOfPgBouncerComesFromTheProgram(t *testing.T) {
 	t.Parallel()
-	program := realserver.Program(t, "pgbouncer")
+	program := testserver.Program(t, "pgbouncer")
 	known := data(t, "pgbouncer")
 	release := version(t, program, `[0-9]+\.[0-9]+`, known, "-V")
 	facts, err := pgbouncerFacts(program)
@@ -92,15 +92,15 @@ func TestTheTableOfPgBouncerComesFromTheProgram(t *testing.T) {
 // brought; everything else must be as in the data file.
 func TestTheTableOfPostgresComesFromTheServer(t *testing.T) {
 	t.Parallel()
-	program := realserver.Program(t, "postgres")
+	program := testserver.Program(t, "postgres")
 	known := data(t, "postgres")
 	release := version(t, program, `[0-9]+`, known, "--version")
-	dir := realserver.Folder(t)
+	dir := testserver.Dir(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := realserver.Command(t, dir, copyTo(t, self, filepath.Join(dir, "generate")))
+	command := testserver.Command(t, dir, copyTo(t, self, filepath.Join(dir, "generate")))
 	command.Env = append(command.Env, "TMPDIR="+dir, "GENERATE=facts postgres "+filepath.Dir(program))
 	out, err := command.Output()
 	if err != nil {
