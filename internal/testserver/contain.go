@@ -23,6 +23,9 @@ const (
 	stageTests = "tests" // runs the tests
 )
 
+// contained is true in the process that runs the tests.
+var contained bool
+
 // Main runs the tests of a package that starts servers, and returns the exit code. It is what TestMain has to call.
 func Main(m *testing.M) int {
 	Contain()
@@ -34,7 +37,7 @@ func Main(m *testing.M) int {
 // that is killed leaves more than 100 MB). The binary that was called starts itself again in new namespaces, and dies
 // with what it started. Contain returns in the process that is to run the tests.
 //
-// Namespaces take root, as integration tests have it; without it, and with -short, tests run as they are.
+// Calling it twice does no harm. Namespaces take root, as integration tests have it; without it, and with -short, tests run as they are.
 func Contain() {
 	flag.Parse()
 	switch stage := os.Getenv(envStage); {
@@ -42,6 +45,8 @@ func Contain() {
 		os.Exit(beInit())
 	case stage == stageTests:
 		_ = os.Unsetenv(envStage) // a test may start its own binary
+		contained = true
+	case contained:
 	case os.Getuid() == 0 && !testing.Short():
 		if code, err := enter(); err == nil {
 			os.Exit(code)
