@@ -1,6 +1,7 @@
 # Sourced by the scripts that need a cluster: the one of $KUBECONFIG, else the local one.
 #
-#   ensure_cluster   leaves KUBECONFIG exported and kubectl callable; starts the local cluster if it is not running
+#   ensure_cluster   leaves KUBECONFIG exported and kubectl callable; starts the local cluster if it is not running, with
+#                    at least $LOCAL_NODES nodes (1)
 #   release_cluster  stops the local cluster again if ensure_cluster started it
 #   is_local         tells whether it is the local cluster
 #   install_matriarch  installs Matriarch, after assembling and loading the images on the local cluster
@@ -18,6 +19,9 @@ ensure_cluster() {
 	scripts/phase.sh "build local Kubernetes" scripts/local.sh build
 	scripts/local.sh status >/dev/null 2>&1 || started_here=yes
 	scripts/phase.sh "start local Kubernetes" scripts/local.sh up
+	if [ "$(scripts/local.sh kubectl get nodes -o name | wc -l)" -lt "${LOCAL_NODES:-1}" ]; then
+		scripts/phase.sh "add nodes" scripts/local.sh up --nodes "$LOCAL_NODES"
+	fi
 	mkdir -p bin
 	(umask 077; scripts/local.sh kubeconfig >bin/kubeconfig)
 	KUBECONFIG=$PWD/bin/kubeconfig

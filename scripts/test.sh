@@ -23,6 +23,7 @@ integration)
 	;;
 e2e)
 	source scripts/cluster.sh
+	LOCAL_NODES=2 # servers with KubeDB's default requests of 500m CPU find no room on one node with two cores
 	ensure_cluster
 	trap release_cluster EXIT
 	install_matriarch

@@ -3,61 +3,52 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/matriarchdb/matriarch/test/traffic"
 )
 
-// traffic is SQL that runs beside an operation until it is stopped, and counts.
-type traffic struct {
-	c    client
-	file string // ends it
-	done chan string
+// load is clients that use a database while something is done to it, and count.
+type load struct {
+	c       client
+	clients traffic.Client
+	path    traffic.Path
 }
 
-// traffic opens a new connection for every statement.
-func (c client) traffic(l login) traffic {
-	return c.load(l, fmt.Sprintf(`good=0; bad=0; why=
-while [ ! -e $stop ]; do
-	if out=$(psql -qAtX -h %s -p %d -U %s -d %s -c 'select 1' 2>&1); then good=$((good+1)); else bad=$((bad+1)); why=$out; fi
-done
-echo "$good answered, $bad failed $why"`, l.host, l.port, l.user, l.database))
+// load leaves clients at work: one opens a new connection for every statement, the other writes in one session.
+func (c client) load(l login) load {
+	c.t.Helper()
+	made := load{c: c, clients: traffic.Client{Kubectl: run, Namespace: c.name}, path: traffic.Path{
+		Name: fmt.Sprintf("load-%06x", rand.N(1<<24)), Password: l.password,
+		Options: fmt.Sprintf("host=%s port=%d user=%s dbname=%s", l.host, l.port, l.user, l.database),
+	}}
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	if err := made.clients.Start(ctx, made.path); err != nil {
+		c.t.Fatal(err)
+	}
+	return made
 }
 
-// writer writes row after row in one session, which must not be cut.
-func (c client) writer(l login) traffic {
-	return c.load(l, fmt.Sprintf(`bad=0
-{ echo 'create table if not exists written (i serial);'
-	while [ ! -e $stop ]; do echo 'insert into written default values;'; sleep .02; done
-	echo 'select count(*) from written;'; } 2>&1 | psql -qAtX -v ON_ERROR_STOP=1 -h %s -p %d -U %s -d %s 2>&1 || bad=1
-echo "written, $bad failed"`, l.host, l.port, l.user, l.database))
+// connects ends the load, of which no new connection must have failed, and returns what the clients saw.
+func (l load) connects() traffic.Seen {
+	l.c.t.Helper()
+	seen := l.clients.Stop(l.c.t.Context(), l.path)
+	if seen.Connect.Bad > 0 {
+		l.c.t.Errorf("the clients saw: %s\n%s", seen, l.clients.Errors(l.path))
+	}
+	return seen
 }
 
-// load runs a script in the client's pod; $stop is the file that ends it.
-func (c client) load(l login, script string) traffic {
-	t := traffic{c: c, file: fmt.Sprintf("/tmp/stop-%06x", rand.N(1<<24)), done: make(chan string, 1)}
-	go func() {
-		out, err := run("", "-n", c.name, "exec", "client", "--", "env", "PGPASSWORD="+l.password, "PGCONNECT_TIMEOUT=15", "stop="+t.file, "bash", "-c", script)
-		if err != nil {
-			out += err.Error()
-		}
-		t.done <- strings.TrimSpace(out)
-	}()
-	return t
-}
-
-// stop ends the traffic and returns what it counted.
-func (t traffic) stop() string {
-	t.c.kubectl("exec", "client", "--", "touch", t.file)
-	return <-t.done
-}
-
-// unharmed ends the traffic, of which nothing must have failed.
-func (t traffic) unharmed() {
-	t.c.t.Helper()
-	if counted := t.stop(); !strings.Contains(counted, " 0 failed") {
-		t.c.t.Errorf("traffic: %s", counted)
+// unharmed ends the load, of which no session must have been cut either.
+func (l load) unharmed() {
+	l.c.t.Helper()
+	if seen := l.connects(); seen.Write.Bad > 0 {
+		l.c.t.Errorf("the clients saw: %s\n%s", seen, l.clients.Errors(l.path))
 	}
 }
 
@@ -106,7 +97,7 @@ func TestAPgpoolIsReconfiguredWhileSQLRuns(t *testing.T) {
 	inline := func() string { return n.field("pgpool/pool", `.spec.configuration.inline.pgpool\.conf`) }
 
 	t.Run("a reload restarts nothing", func(t *testing.T) {
-		before, load := n.podUIDs(), c.traffic(l)
+		before, load := n.podUIDs(), c.load(l)
 		n.apply(pgpoolRequest("reload", "Reconfigure", "pool", applyPgpoolConf("log_client_messages = on", "")))
 		n.succeeds("pgpoolopsrequest/reload")
 		load.unharmed()
@@ -119,10 +110,10 @@ func TestAPgpoolIsReconfiguredWhileSQLRuns(t *testing.T) {
 		}
 	})
 	t.Run("a restart-only parameter restarts each pod once and no new connection fails", func(t *testing.T) {
-		before, load := n.podUIDs(), c.traffic(l)
+		before, load := n.podUIDs(), c.load(l)
 		n.apply(pgpoolRequest("restart-only", "Reconfigure", "pool", applyPgpoolConf("num_init_children = 8", "")))
 		n.succeeds("pgpoolopsrequest/restart-only")
-		load.unharmed()
+		load.connects()
 		if got := n.field("pgpoolopsrequest/restart-only", ".status.disruption.podsRestarted"); got != "2" || n.podUIDs() == before {
 			t.Errorf("status.disruption.podsRestarted is %q", got)
 		}

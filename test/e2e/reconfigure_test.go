@@ -50,7 +50,7 @@ func TestAPostgresIsReconfiguredWhileSQLRuns(t *testing.T) {
 	c.mustSQL(primary, "create table keep as select generate_series(1, 1000) as i")
 
 	t.Run("a reload restarts nothing and cuts no session", func(t *testing.T) {
-		before, load := n.podUIDs(), c.writer(primary)
+		before, load := n.podUIDs(), c.load(primary)
 		n.succeeds(ask("reload", "work_mem = 7MB", ""))
 		load.unharmed()
 		if after := n.podUIDs(); after != before {
@@ -131,9 +131,8 @@ func TestAPgBouncerIsReconfiguredWhileSQLRuns(t *testing.T) {
 	}
 
 	t.Run("a reload restarts nothing and cuts no session", func(t *testing.T) {
-		before, session, load := n.podUIDs(), c.writer(l), c.traffic(l)
+		before, load := n.podUIDs(), c.load(l)
 		n.succeeds(ask("reload", applyConf("pgbouncer.ini", "[pgbouncer]\ndefault_pool_size = 7", "")))
-		session.unharmed()
 		load.unharmed()
 		if after := n.podUIDs(); after != before {
 			t.Errorf("pods were replaced:\n%s\n%s", before, after)
@@ -141,10 +140,10 @@ func TestAPgBouncerIsReconfiguredWhileSQLRuns(t *testing.T) {
 		shows("default_pool_size", "7")
 	})
 	t.Run("a restart-only parameter restarts each pod once and no new connection fails", func(t *testing.T) {
-		load := c.traffic(l)
+		load := c.load(l)
 		request := ask("restart-only", applyConf("pgbouncer.ini", "listen_backlog = 77", ""))
 		n.succeeds(request)
-		load.unharmed()
+		load.connects()
 		if got := n.field(request, ".status.disruption.podsRestarted"); got != "2" {
 			t.Errorf("status.disruption.podsRestarted is %q", got)
 		}
@@ -152,10 +151,10 @@ func TestAPgBouncerIsReconfiguredWhileSQLRuns(t *testing.T) {
 		shows("default_pool_size", "7") // merged, not replaced
 	})
 	t.Run("a Restart replaces each pod once and no new connection fails", func(t *testing.T) {
-		load := c.traffic(l)
+		load := c.load(l)
 		n.apply(opsRequest("PgBouncer", "restart", "Restart", "bouncer", "  restart: {}\n"))
 		n.succeeds("pgbounceropsrequest/restart")
-		load.unharmed()
+		load.connects()
 		if got := n.field("pgbounceropsrequest/restart", ".status.disruption.podsRestarted"); got != "2" {
 			t.Errorf("status.disruption.podsRestarted is %q", got)
 		}

@@ -6,30 +6,20 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+
+	"github.com/matriarchdb/matriarch/test/traffic"
 )
 
 // client is a pod with psql in it, which is where SQL comes from.
 type client struct{ namespace }
 
-// newClient starts the pod with the image of the given PostgresVersion.
-func (n namespace) newClient(version string) client {
+// newClient starts the pod with the image of the given PostgresVersion. Secrets of certificates appear in it as they come.
+func (n namespace) newClient(version string, secrets ...string) client {
 	n.t.Helper()
 	image := n.kubectl("get", "postgresversion", version, "-o", "jsonpath={.spec.db.image}")
 	user := n.kubectl("get", "postgresversion", version, "-o", "jsonpath={.spec.securityContext.runAsUser}")
-	n.apply(`
-apiVersion: v1
-kind: Pod
-metadata: {name: client}
-spec:
-  terminationGracePeriodSeconds: 0
-  securityContext: {runAsNonRoot: true, runAsUser: ` + user + `, seccompProfile: {type: RuntimeDefault}}
-  containers:
-    - name: client
-      image: ` + image + `
-      command: [sleep, infinity]
-      securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-`)
-	n.has("pod/client", ".status.phase", "Running")
+	n.apply(traffic.Manifest(image, user, secrets...))
+	n.has("pod/"+traffic.Pod, ".status.phase", "Running")
 	return client{n}
 }
 
