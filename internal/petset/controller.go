@@ -51,7 +51,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return reconcile.Result{RequeueAfter: recheck}, err
 }
 
-// sync does one round: gather, decide, report, write. It returns when to look again although nothing changed by then.
+// sync does one round: gather, decide, report, write. It returns when to look again although nothing changed by then. What
+// the status names beside numbers of pods stands there before a pod is touched. The numbers change again with what is
+// about to be written, which brings another round, and wait for that one.
 func (r *Reconciler) sync(ctx context.Context, set *api.PetSet) (recheck time.Duration, err error) {
 	if problems := Problems(set); len(problems) > 0 {
 		return 0, r.reportInvalid(ctx, set, problems)
@@ -79,13 +81,15 @@ func (r *Reconciler) sync(ctx context.Context, set *api.PetSet) (recheck time.Du
 		log.FromContext(ctx).V(1).Info("waiting", "for", plan.Waiting)
 	}
 	status := statusOf(observed, templates.collisions, placeable...)
-	if err := r.report(ctx, set, status); err != nil {
-		return 0, err
+	if plan.empty() || !sameButCounts(set.Status, status) {
+		if err := r.report(ctx, set, status); err != nil {
+			return 0, err
+		}
 	}
 	if err := r.write(ctx, fence, plan); err != nil {
-		return 0, errors.Join(err, r.reportFailure(ctx, set, err))
+		return 0, errors.Join(err, r.reportFailure(ctx, set, status, err))
 	}
-	if err := r.reportFailure(ctx, set, nil); err != nil {
+	if err := r.reportSuccess(ctx, set); err != nil {
 		return 0, err
 	}
 	return plan.RecheckIn, r.truncate(ctx, set, own, templates)

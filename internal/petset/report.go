@@ -17,7 +17,9 @@ import (
 
 // +kubebuilder:rbac:groups=apps.k8s.appscode.com,resources=petsets/status,verbs=update
 
-// statusOf describes what was observed, with those conditions of this file's that are given and all others there were.
+// statusOf describes what was observed, with those conditions of this file's that are given and all others there were. A pod
+// that terminates counts until it is gone: a restart of a member then changes the status only when the member ceases to be
+// ready, and when its successor is.
 func statusOf(o Observed, collisions int32, conditions ...api.PetSetCondition) api.PetSetStatus {
 	s := settingsOf(o.Set)
 	status := api.PetSetStatus{
@@ -35,9 +37,6 @@ func statusOf(o Observed, collisions int32, conditions ...api.PetSetCondition) a
 		}
 		if is, _ := available(pod, s.minReady, o.Now); is {
 			status.AvailableReplicas++
-		}
-		if terminating(pod) {
-			continue
 		}
 		if revisionOf(pod) == o.Current.Name {
 			status.CurrentReplicas++
@@ -85,20 +84,29 @@ func (r *Reconciler) reportInvalid(ctx context.Context, set *api.PetSet, problem
 	return r.report(ctx, set, status)
 }
 
-// reportFailure reports the outcome of writing: what went wrong, or with nil that nothing did. An error that only means that
-// something newer is under way is no failure.
-func (r *Reconciler) reportFailure(ctx context.Context, set *api.PetSet, failure error) error {
-	status := *set.Status.DeepCopy()
-	switch {
-	case failure == nil:
-		status.Conditions = withoutCondition(status.Conditions, api.PetSetReplicaFailure)
-	case outdated(failure):
+// sameButCounts tells whether two statuses differ at most in numbers of pods.
+func sameButCounts(a, b api.PetSetStatus) bool {
+	b.Replicas, b.ReadyReplicas, b.AvailableReplicas = a.Replicas, a.ReadyReplicas, a.AvailableReplicas
+	b.CurrentReplicas, b.UpdatedReplicas = a.CurrentReplicas, a.UpdatedReplicas
+	return apiequality.Semantic.DeepEqual(a, b)
+}
+
+// reportFailure reports what was observed, and what went wrong then. An error that only means that something newer is under
+// way is no failure.
+func (r *Reconciler) reportFailure(ctx context.Context, set *api.PetSet, status api.PetSetStatus, failure error) error {
+	if outdated(failure) {
 		return nil
-	default:
-		status.Conditions = withCondition(status.Conditions, api.PetSetCondition{
-			Type: api.PetSetReplicaFailure, Status: corev1.ConditionTrue, Reason: api.ReasonFailedWrite, Message: oneLine(failure),
-		}, r.Now())
 	}
+	status.Conditions = withCondition(status.Conditions, api.PetSetCondition{
+		Type: api.PetSetReplicaFailure, Status: corev1.ConditionTrue, Reason: api.ReasonFailedWrite, Message: oneLine(failure),
+	}, r.Now())
+	return r.report(ctx, set, status)
+}
+
+// reportSuccess takes back what reportFailure said, now that nothing went wrong.
+func (r *Reconciler) reportSuccess(ctx context.Context, set *api.PetSet) error {
+	status := *set.Status.DeepCopy()
+	status.Conditions = withoutCondition(status.Conditions, api.PetSetReplicaFailure)
 	return r.report(ctx, set, status)
 }
 

@@ -28,7 +28,7 @@ func TestStatusCountsThePods(t *testing.T) {
 	of := func(s api.PetSetStatus) counts {
 		return counts{s.Replicas, s.ReadyReplicas, s.AvailableReplicas, s.CurrentReplicas, s.UpdatedReplicas}
 	}
-	if got, want := of(w.set().Status), (counts{3, 3, 3, 2, 0}); got != want {
+	if got, want := of(w.set().Status), (counts{3, 3, 3, 3, 0}); got != want {
 		t.Errorf("with a terminating pod: %+v, want %+v", got, want)
 	}
 	w.kubelet.Finish(t, "db-2")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,15 +30,16 @@ func (r *Reconciler) observe(ctx context.Context, s *scope) (bool, kube.Outcome)
 	}
 	s.members = r.kind.Members(pods.Items)
 	spec := s.work.Spec()
-	s.setReplicas(append([]database.Group{{PetSet: s.Name(), Replicas: spec.Replicas}}, spec.Groups...)...)
+	recheck := s.setReplicas(r.now(), append([]database.Group{{PetSet: s.Name(), Replicas: spec.Replicas}}, spec.Groups...)...)
 	if s.desired != nil && s.desired.Config != nil && !s.paused() {
 		s.setConfiguration(s.desired.Config.Annotations[naming.AnnotationConfigHash])
 	}
-	return true, kube.Done()
+	return true, kube.WaitUntil(recheck)
 }
 
-// setReplicas compares the ready members of each PetSet with those that are wanted.
-func (s *scope) setReplicas(wanted ...database.Group) {
+// setReplicas compares the ready members of each PetSet with those that are wanted. It returns when to look again although
+// nothing changed by then, zero if never.
+func (s *scope) setReplicas(now time.Time, wanted ...database.Group) (recheck time.Duration) {
 	ready := map[string]int32{}
 	for _, m := range s.members {
 		if m.Ready {
@@ -52,17 +54,30 @@ func (s *scope) setReplicas(wanted ...database.Group) {
 	}
 	if lacking.Len() == 0 {
 		s.set(conditionReplicaReady, true, sharedv1.ReasonAllReplicasReady, s.words(s.Info.Texts.ReplicasReady))
-		return
+		return 0
 	}
+	problems, recheck := s.problems(now)
 	s.set(conditionReplicaReady, false, sharedv1.ReasonSomeReplicasNotReady,
-		"All desired replicas are not ready."+lacking.String()+s.problems())
+		"All desired replicas are not ready."+lacking.String()+problems)
+	return recheck
 }
 
-// problems says in the words of the agents and of the other containers why members are not ready.
-func (s *scope) problems() string {
+// untilTold is how old a member has to be before the status says why it is not ready. Until then it is starting, and what
+// its agent says about that is another thing every moment.
+const untilTold = 5 * time.Second
+
+// problems says in the words of the agents and of the other containers why members are not ready, and when there may be
+// more to say.
+func (s *scope) problems(now time.Time) (words string, recheck time.Duration) {
 	var b strings.Builder
 	for _, m := range s.members {
 		if m.Ready {
+			continue
+		}
+		if left := m.Pod.CreationTimestamp.Add(untilTold).Sub(now); left > 0 {
+			if recheck == 0 || left < recheck {
+				recheck = left
+			}
 			continue
 		}
 		words := containerProblems(m.Pod)
@@ -73,7 +88,7 @@ func (s *scope) problems() string {
 			fmt.Fprintf(&b, " %s: %s.", m.Pod.Name, strings.TrimRight(w, ". \n"))
 		}
 	}
-	return b.String()
+	return b.String(), recheck
 }
 
 // setConfiguration compares what the members have in force with the configuration of that hash.

@@ -3,6 +3,7 @@ package provision
 import (
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -70,11 +71,31 @@ func TestWhatTheMembersSayOfTheConfiguration(t *testing.T) {
 func TestWhyMembersAreNotReadyIsSaidInTheirWords(t *testing.T) {
 	t.Parallel()
 	s := observed(false, report.Report{Problem: "no space left on device."}, report.Report{})
-	s.setReplicas(database.Group{PetSet: instanceName, Replicas: 2})
+	s.setReplicas(time.Now(), database.Group{PetSet: instanceName, Replicas: 2})
 	c := kube.FindCondition(s.conditions, conditionReplicaReady)
 	want := "All desired replicas are not ready. For PetSet: /db desired replicas: 2, ready replicas: 0. db-0: no space left on device."
 	if c == nil || c.Message != want {
 		t.Errorf("the condition is %+v, want %q", c, want)
+	}
+}
+
+func TestWhatAMemberThatIsStartingSaysIsNotRepeatedAtOnce(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	s := observed(false, report.Report{Problem: "the server is starting"}, report.Report{Problem: "WAL is replayed"})
+	s.members[0].Pod.CreationTimestamp = metav1.NewTime(now.Add(-2 * time.Second))
+	s.members[1].Pod.CreationTimestamp = metav1.NewTime(now.Add(-time.Second))
+	wanted := database.Group{PetSet: instanceName, Replicas: 2}
+	if recheck := s.setReplicas(now, wanted); recheck != 3*time.Second {
+		t.Errorf("looks again in %s, want 3s", recheck)
+	}
+	if c := kube.FindCondition(s.conditions, conditionReplicaReady); strings.Contains(c.Message, "starting") {
+		t.Errorf("the condition is %+v", c)
+	}
+	s.conditions = nil
+	s.setReplicas(now.Add(3*time.Second), wanted)
+	if c := kube.FindCondition(s.conditions, conditionReplicaReady); !strings.HasSuffix(c.Message, " db-0: the server is starting.") {
+		t.Errorf("the condition is %+v", c)
 	}
 }
 
@@ -101,7 +122,7 @@ func TestReplicasAreCountedByPetSet(t *testing.T) {
 			t.Parallel()
 			s := observed(true)
 			s.members = test.members
-			s.setReplicas(main, group)
+			s.setReplicas(time.Now(), main, group)
 			c := kube.FindCondition(s.conditions, conditionReplicaReady)
 			if (test.want == "") != (c.Status == metav1.ConditionTrue) || !strings.Contains(c.Message, test.want) {
 				t.Errorf("the condition is %s %q, want %q", c.Status, c.Message, test.want)

@@ -16,6 +16,9 @@ type scope struct {
 	// in is the instance as it was read; work is a copy with the defaults filled in, for the kind.
 	in, work database.Instance
 	reading  *kube.Reading
+	// generation is that of the spec which the pass acts on. A spec that changes while the instance is paused is not acted
+	// on before it is resumed.
+	generation int64
 	// gathered, desired and members are filled in by their phases.
 	gathered database.Gathered
 	desired  *database.Desired
@@ -39,6 +42,10 @@ func (r *Reconciler) newScope(in database.Instance, owner kube.Owner) *scope {
 func (s *scope) refresh(kind database.Kind) {
 	s.work = s.in.DeepCopy()
 	kind.Default(s.work)
+	s.generation = s.Object.GetGeneration()
+	if s.paused() {
+		s.generation = s.in.Status().ObservedGeneration
+	}
 }
 
 func (s *scope) deleting() bool { return s.Object.GetDeletionTimestamp() != nil }
@@ -65,7 +72,7 @@ func (s *scope) set(conditionType string, ok bool, reason, message string) {
 	}
 	s.conditions = append(s.conditions, sharedv1.Condition{
 		Type: conditionType, Status: status, Reason: reason, Message: message,
-		ObservedGeneration: s.Object.GetGeneration(),
+		ObservedGeneration: s.generation,
 	})
 }
 

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,10 +22,11 @@ func (r *Reconciler) start(_ context.Context, s *scope) (bool, kube.Outcome) {
 // writeStatus writes what the pass found, if it differs from what is there. Conditions of other writers stay.
 func (r *Reconciler) writeStatus(ctx context.Context, s *scope) (bool, kube.Outcome) {
 	r.markProvisioned(s)
-	before := append([]sharedv1.Condition(nil), s.in.Status().Conditions...)
+	var before []sharedv1.Condition
 	now := metav1.NewTime(r.now())
 	written, err := kube.PatchStatus(ctx, r.client, r.fresh, s.in.Object(), func() {
 		status := s.in.Status()
+		before = slices.Clone(status.Conditions)
 		for _, c := range s.conditions {
 			kube.SetCondition(&status.Conditions, c, now)
 		}
@@ -37,7 +39,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope) (bool, kube.Outc
 			}
 		}
 		status.Phase = PhaseOf(status.Conditions)
-		status.ObservedGeneration = s.Object.GetGeneration()
+		status.ObservedGeneration = s.generation
 	})
 	if err != nil {
 		return false, kube.Failed(err)

@@ -3,6 +3,7 @@ package provision
 import (
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -59,7 +60,7 @@ func TestAFailingContainerIsInTheCondition(t *testing.T) {
 	s.members[0].Pod = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "db-0"}, Status: corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{{
 		Name: "git-sync", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Message: "fatal: away."}},
 	}}}}
-	s.setReplicas(database.Group{PetSet: instanceName, Replicas: 1})
+	s.setReplicas(time.Now(), database.Group{PetSet: instanceName, Replicas: 1})
 	c := kube.FindCondition(s.conditions, conditionReplicaReady)
 	if want := "ready replicas: 0. db-0: container git-sync ended with exit code 1: fatal: away."; c == nil || !strings.HasSuffix(c.Message, want) {
 		t.Errorf("the condition is %+v, want it to end with %q", c, want)
