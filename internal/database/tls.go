@@ -28,7 +28,8 @@ type TLS struct {
 	Pending, Fault string
 	// Old holds the names of the Certificates whose last issue is what is published.
 	Old map[string]bool
-	// Behind are the pods, of poolers too, that have not taken what is published.
+	// Behind are the pods, of poolers too, that have not taken what is published; once TLS is to go, those of poolers that
+	// still check who answers them.
 	Behind []string
 	// Settled tells that what was issued is in force everywhere and nothing older is trusted any more.
 	Settled bool

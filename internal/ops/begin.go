@@ -184,7 +184,7 @@ func (run *run) claim(ctx context.Context) kube.Outcome {
 }
 
 // paused makes the request Progressing, now that it holds the database. The plan is made once more: until the pause the
-// provisioner may have been at work.
+// provisioner may have been at work. It is written down with the first step's first move, before that has any effect.
 func (run *run) paused(ctx context.Context) kube.Outcome {
 	if err := run.observe(ctx); err != nil {
 		return kube.Failed(err)
@@ -206,9 +206,6 @@ func (run *run) paused(ctx context.Context) kube.Outcome {
 		Type: opsv1alpha1.ConditionDatabasePauseSucceeded, Reason: opsv1alpha1.ConditionDatabasePauseSucceeded,
 		Message: "Successfully paused database",
 	}, true)
-	if err := run.persist(ctx); err != nil {
-		return kube.Failed(err)
-	}
 	run.succeeded(ctx, "Successfully paused %s database: %s for %s: %s",
 		run.r.info.Kind, run.databaseName(), run.r.info.OpsKind, run.request.GetName())
 	run.probe()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	appcatalogv1alpha1 "github.com/matriarchdb/matriarch/api/appcatalog/v1alpha1"
 	kubedbv1alpha2 "github.com/matriarchdb/matriarch/api/kubedb/v1alpha2"
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
@@ -25,16 +27,18 @@ import (
 	"github.com/matriarchdb/matriarch/internal/testenv"
 	"github.com/matriarchdb/matriarch/internal/tls"
 	"github.com/matriarchdb/matriarch/internal/tls/issue"
+	"github.com/matriarchdb/matriarch/internal/tls/tlstest"
 )
 
 // tlsLine is in the configuration file of a database with TLS; a server speaks TLS if it has the line.
 const tlsLine = "tls=on\n"
 
-// Issuers of a world with certificates. The silent one never issues.
+// Issuers of a world with certificates. The silent one never issues, and what the sloppy one issues has another's key.
 const (
 	firstIssuer  = "first"
 	secondIssuer = "second"
 	silentIssuer = "silent"
+	sloppyIssuer = "sloppy"
 )
 
 // lookAtCertificates has the shared rules decide about the certificates of the kind in these tests: it has one, the
@@ -89,7 +93,13 @@ func newCertificates(t testing.TB, ns string) *certificates {
 	c.manager.Issuer(firstIssuer)
 	c.manager.Issuer(secondIssuer)
 	c.manager.SilentIssuer(silentIssuer, "no key pair")
-	c.manager.Tamper(func(*certmanager.Certificate, *tls.Issued) { c.issued++ })
+	other := c.manager.Issuer(sloppyIssuer).Issue(t, tlstest.Leaf{})
+	c.manager.Tamper(func(asked *certmanager.Certificate, issued *tls.Issued) {
+		c.issued++
+		if asked.Spec.IssuerRef.Name == sloppyIssuer {
+			issued.Key = other.Key
+		}
+	})
 	return c
 }
 
@@ -117,9 +127,13 @@ func (c *certificates) issue(w *world) bool {
 }
 
 // say adds to a report what an agent says that takes whatever is published, at once.
-func (c *certificates) say(configuration map[string]string, say *report.Report) {
+func (c *certificates) say(w *world, configuration map[string]string, say *report.Report) {
+	w.t.Helper()
 	if c == nil || c.published == nil {
 		return
+	}
+	if mode := w.sslModeOfClients(); configuration["tls"] != "on" && mode != "disable" && mode != "prefer" {
+		w.t.Errorf("a server speaks no TLS while clients are told sslmode=%s", mode)
 	}
 	say.CertificateHash = report.HashFiles(c.published)
 	if leaf := c.leaf(); leaf != nil && configuration["tls"] == "on" {
@@ -127,6 +141,14 @@ func (c *certificates) say(configuration map[string]string, say *report.Report) 
 			Serial: tls.Serial(leaf), Issuer: leaf.Issuer.String(), NotAfter: leaf.NotAfter.Format(time.RFC3339),
 		}
 	}
+}
+
+// sslModeOfClients is how the AppBinding tells clients to come.
+func (w *world) sslModeOfClients() string {
+	w.t.Helper()
+	binding := &appcatalogv1alpha1.AppBinding{}
+	w.must(w.client.Get(w.ctx(), client.ObjectKey{Namespace: w.ns, Name: dbName}, binding))
+	return strings.TrimPrefix(binding.Spec.ClientConfig.Service.Query, "sslmode=")
 }
 
 // leaf is the certificate that every server of the world shows.
@@ -165,6 +187,11 @@ func (c *certificates) ended(w *world, sc scenario) {
 			sc.reason, c.issued, sc.tls.issued, len(c.sets), sc.tls.sets)
 	}
 	pool := w.database()
+	if sc.tls.after == "" {
+		for _, obj := range w.desired(pool).Absent { // as the provisioner does when it has the database back
+			w.must(client.IgnoreNotFound(w.client.Delete(w.ctx(), obj)))
+		}
+	}
 	named := ""
 	if pool.Spec.TLS != nil {
 		named = pool.Spec.TLS.IssuerRef.Name
@@ -226,6 +253,12 @@ func reconfigureTLS(issuer string) opsv1alpha1.PgpoolOpsRequestSpec {
 	}
 }
 
+func withoutTLS() opsv1alpha1.PgpoolOpsRequestSpec {
+	spec := reconfigureTLS("")
+	spec.TLS.TLSSpec = opsv1alpha1.TLSSpec{Remove: true}
+	return spec
+}
+
 // tlsScenarios are those with certificates. None of them restarts a pod.
 func tlsScenarios() map[string]scenario {
 	unharmed := map[string]int{"db-0": 1, "db-1": 1}
@@ -244,6 +277,22 @@ func tlsScenarios() map[string]scenario {
 			kill: true, reason: "the authorities overlap", replicas: 2, spec: reconfigureTLS(secondIssuer),
 			tls: &certified{before: firstIssuer, after: secondIssuer, issued: 2, sets: 4}, phase: opsv1alpha1.OpsRequestPhaseSuccessful,
 			made: unharmed, file: "default=1\n" + tlsLine,
+		},
+		"tls removed": {
+			kill: true, reason: "TLS goes by a reload", replicas: 2, spec: withoutTLS(),
+			tls: &certified{before: firstIssuer, issued: 1, sets: 1}, phase: opsv1alpha1.OpsRequestPhaseSuccessful,
+			made: unharmed, file: "default=1\n",
+		},
+		"tls unusable": {
+			kill: true, reason: "a certificate that cannot be used reaches nobody", replicas: 2, spec: reconfigureTLS(sloppyIssuer),
+			tls:   &certified{before: firstIssuer, after: firstIssuer, issued: 3, sets: 1, behind: true},
+			phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "CertificateUnusable",
+			made: unharmed, file: "default=1\n" + tlsLine,
+		},
+		"tls unusable at first": {
+			kill: true, reason: "a server without TLS stays as it was", replicas: 2, spec: reconfigureTLS(sloppyIssuer),
+			tls: &certified{issued: 1}, phase: opsv1alpha1.OpsRequestPhaseFailed, failure: "CertificateUnusable",
+			made: unharmed, file: "default=1\n",
 		},
 		"tls never issued": {
 			kill: true, reason: "the former certificates stay in force, and are asked for again", replicas: 2, spec: reconfigureTLS(silentIssuer),

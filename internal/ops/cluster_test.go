@@ -191,6 +191,7 @@ func TestTheNextStandbyWaitsUntilTheLastOneStreams(t *testing.T) {
 	w.ask("op", restart())
 	engine := w.engine(w.client)
 	w.driveUntil(engine, func() bool { return slices.Contains(w.went, "db-1") })
+	w.pass(tellEvery)
 	if request, _ := w.step(engine, "op"); !strings.Contains(request.Status.Journal.Waiting, "db-1: does not receive WAL") {
 		t.Errorf("it waits for %q", request.Status.Journal.Waiting)
 	}

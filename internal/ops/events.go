@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -75,6 +77,7 @@ func (run *run) tellConditions(ctx context.Context, before *opsv1alpha1.OpsReque
 		case c.Type == run.texts.Start.Type, c.Type == run.texts.Success.Type,
 			c.Type == opsv1alpha1.ConditionDatabasePauseSucceeded:
 			// told in other words
+		case run.toldByAnother(c.Type):
 		case c.Type == opsv1alpha1.ConditionFailed:
 			run.tell(ctx, corev1.EventTypeWarning, c.Type, c.Message)
 		case c.Reason == "":
@@ -83,6 +86,15 @@ func (run *run) tellConditions(ctx context.Context, before *opsv1alpha1.OpsReque
 			run.tell(ctx, corev1.EventTypeNormal, c.Reason, c.Message)
 		}
 	}
+}
+
+// toldByAnother tells whether a condition of a pod becomes True together with a later one, which is told. What they say
+// is that the pod is back, and once is enough.
+func (run *run) toldByAnother(conditionType string) bool {
+	back := run.texts.PodBack
+	return len(back) > 1 && slices.ContainsFunc(back[:len(back)-1], func(part string) bool {
+		return strings.HasPrefix(conditionType, part+opsv1alpha1.PodSeparator)
+	})
 }
 
 // tellAgain tells what may have been left untold when the operator died between a write and its events.

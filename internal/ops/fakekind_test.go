@@ -2,7 +2,6 @@ package ops
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	appcatalogv1alpha1 "github.com/matriarchdb/matriarch/api/appcatalog/v1alpha1"
 	petsetv1 "github.com/matriarchdb/matriarch/api/apps/v1"
 	kubedbv1alpha2 "github.com/matriarchdb/matriarch/api/kubedb/v1alpha2"
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
@@ -20,6 +20,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/agent/report"
 	"github.com/matriarchdb/matriarch/internal/conf"
 	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/database/blocks"
 	"github.com/matriarchdb/matriarch/internal/database/certs"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
@@ -44,7 +45,10 @@ func (i fakeInstance) Object() client.Object            { return i.pool }
 func (i fakeInstance) Status() *sharedv1.DatabaseStatus { return i.pool.DatabaseStatus() }
 func (i fakeInstance) DeepCopy() database.Instance      { return fakeInstance{i.pool.DeepCopy()} }
 func (i fakeInstance) Spec() database.Spec {
-	return database.Spec{Version: i.pool.Spec.Version, Replicas: ptr.Deref(i.pool.Spec.Replicas, 1)}
+	return database.Spec{
+		Version: i.pool.Spec.Version, Replicas: ptr.Deref(i.pool.Spec.Replicas, 1),
+		Health: database.HealthCheckOf(i.pool.Spec.HealthChecker), Auth: i.pool.Spec.AuthSecret,
+	}
 }
 
 type fakeGathered struct {
@@ -152,7 +156,16 @@ func (fakeKind) Build(from database.Gathered) (database.Desired, error) {
 			},
 		},
 	}
-	g.certs.Desired().AddTo(&desired)
+	certificates := g.certs.Desired()
+	certificates.AddTo(&desired)
+	binding := blocks.Binding{
+		Subject: blocks.For(fakeKind{}.Info(), fakeInstance{g.pool}), Type: appcatalogv1alpha1.AppTypePgpool, APIGroup: "kubedb.com",
+		Version: g.pool.Spec.Version, Port: 9999, SSLMode: sharedv1.SSLModeDisable, AuthName: naming.AuthSecret(g.pool.Name),
+	}
+	if g.pool.Spec.TLS != nil && certificates.Published != nil {
+		binding.SSLMode, binding.CABundle = sharedv1.SSLModeVerifyFull, certificates.Published.Data[naming.TLSCA]
+	}
+	desired.AppBinding = binding.Build()
 	return desired, nil
 }
 
@@ -167,20 +180,7 @@ func groupsOf(pool *kubedbv1alpha2.Pgpool) []*petsetv1.PetSet {
 }
 
 func (fakeKind) Members(pods []corev1.Pod) []database.Member {
-	members := make([]database.Member, 0, len(pods))
-	for i := range pods {
-		pod := &pods[i]
-		m := database.Member{Pod: pod, Role: pod.Labels[naming.LabelRole]}
-		for _, c := range pod.Status.Conditions {
-			m.Ready = m.Ready || c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && pod.DeletionTimestamp == nil
-		}
-		if _, err := fmt.Sscanf(pod.Name[strings.LastIndex(pod.Name, "-")+1:], "%d", &m.Ordinal); err != nil {
-			m.Ordinal = -1
-		}
-		members = append(members, m)
-	}
-	slices.SortFunc(members, func(a, b database.Member) int { return a.Ordinal - b.Ordinal })
-	return members
+	return database.MembersOf(pods, func(pod *corev1.Pod) string { return pod.Labels[naming.LabelRole] })
 }
 
 func (fakeKind) Operation(t opsv1alpha1.OpsRequestType) (database.OperationTexts, bool) {

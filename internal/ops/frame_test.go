@@ -20,6 +20,7 @@ import (
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/kube"
 	"github.com/matriarchdb/matriarch/internal/naming"
+	"github.com/matriarchdb/matriarch/internal/testenv"
 )
 
 const (
@@ -549,7 +550,7 @@ func TestADatabaseDeletedAtAnyWriteIsNotBroughtBack(t *testing.T) {
 
 func TestARequestDeletedAtAnyWriteLeavesAConsistentDatabase(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"reload and restart", "restart", "update"} {
+	for _, name := range []string{"reload and restart", "restart", "update", "tls removed"} {
 		sc := scenarios()[name]
 		atEveryWrite(t, name, sc, func(t *testing.T, w *world, n int) {
 			t.Helper()
@@ -617,15 +618,16 @@ func TestAnEditOfTheSecretDuringTheOperationIsRefused(t *testing.T) {
 				secret.Data[file] = []byte("restart_a=2\n")
 				w.must(w.client.Update(w.ctx(), &secret))
 			}
-			r := w.engine(w.client)
-			if until == opsv1alpha1.ConditionDatabasePauseSucceeded {
-				r = w.engine(beforeWrite(t, 6, edit)) // the one that makes it Progressing: the plan is made
-			} else {
-				for !kube.ConditionTrue(w.request("op").Status.Conditions, until) {
-					w.step(r, "op")
-				}
-				edit()
+			if until == opsv1alpha1.ConditionDatabasePauseSucceeded { // the write with which the operation begins, and no further
+				var faults testenv.Faults
+				faults.FailNth(6, testenv.After, errKilled)
+				w.driveUntil(w.engine(faulty(t, &faults)), func() bool { return faults.Fired() > 0 })
 			}
+			r := w.engine(w.client)
+			for !kube.ConditionTrue(w.request("op").Status.Conditions, until) {
+				w.step(r, "op")
+			}
+			edit()
 			request := w.drive(r, "op")
 			w.wantPhase(request, failed)
 			if c := last(t, request); c.Reason != "ChangedMeanwhile" {

@@ -22,7 +22,7 @@ const finalizer = "ops.kubedb.com/matriarch"
 // The write is refused if anybody wrote the request since it was read: then this engine no longer knows where the
 // operation stands and must look again.
 func (run *run) persist(ctx context.Context) error {
-	if equality.Semantic.DeepEqual(run.saved, run.request) {
+	if !run.changed() {
 		return nil
 	}
 	run.noteProbes()
@@ -34,9 +34,13 @@ func (run *run) persist(ctx context.Context) error {
 		return fmt.Errorf("write the status of %s: %w", run.title(), err)
 	}
 	run.saved = copyOf(run.request)
+	run.r.wrote(run.request.GetUID(), run.now)
 	run.tellConditions(ctx, before.RequestStatus())
 	return nil
 }
+
+// changed tells whether the request differs from what the API server holds.
+func (run *run) changed() bool { return !equality.Semantic.DeepEqual(run.saved, run.request) }
 
 // +kubebuilder:rbac:groups=ops.kubedb.com,resources=postgresopsrequests;pgpoolopsrequests;pgbounceropsrequests,verbs=get;list;watch;patch
 

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +80,11 @@ func (run *run) advance(ctx context.Context, next step.Step) (kube.Outcome, bool
 	case step.Fail:
 		run.turnRound(ctx, next, move.Reason, move.Text, move.On)
 		return kube.Done(), false
+	case step.Record:
+		if move.Record != nil {
+			move.Record(run.status())
+		}
+		return kube.Done(), false
 	case step.Act:
 		return run.act(ctx, next, part, move)
 	case step.Wait:
@@ -118,10 +124,11 @@ func (run *run) textOf(s step.Step) database.Text {
 			return text
 		}
 	}
-	return database.Text{Type: t, Reason: t, Message: restoredMessages[t]}
+	return database.Text{Type: t, Reason: t, Message: stepMessages[t]}
 }
 
-var restoredMessages = map[string]string{
+var stepMessages = map[string]string{
+	step.TypeReleaseClients:       "Clients are told that they may come without TLS",
 	step.TypeProveCertificates:    "Every node shows the certificate that it was given",
 	step.TypeRestoreCertificates:  "The former certificates are asked for again",
 	step.TypeRestoreDatabase:      "The spec of the database is again what it was",
@@ -129,14 +136,15 @@ var restoredMessages = map[string]string{
 	step.TypeRestorePods:          "The pods have the former state in force",
 }
 
-// enter notes which part of which step is under way. A part that is new has its time from now on.
-func (run *run) enter(part string) {
+// enter notes which part of which step is under way, and returns whether it is new. A new one has its time from now on.
+func (run *run) enter(part string) bool {
 	j := run.journal()
 	if j.Step == part && j.Deadline != nil {
-		return
+		return false
 	}
 	deadline := metav1.NewTime(run.now.Add(run.timeout()).Truncate(time.Second))
-	j.Step, j.Attempt, j.Deadline = part, 0, &deadline
+	j.Step, j.Attempt, j.Deadline, j.Waiting = part, 0, &deadline, ""
+	return true
 }
 
 func (run *run) late(part string) bool {
@@ -148,7 +156,7 @@ func (run *run) late(part string) bool {
 // of attempts changes, because it is what keeps two engines from acting at once.
 func (run *run) act(ctx context.Context, s step.Step, part string, move step.Move) (kube.Outcome, bool) {
 	if run.late(part) {
-		run.turnRound(ctx, s, step.ReasonTimeout, run.journal().Waiting, move.On)
+		run.turnRound(ctx, s, step.ReasonTimeout, cmp.Or(run.journal().Waiting, move.Text), move.On)
 		return kube.Done(), false
 	}
 	run.enter(part)
@@ -180,18 +188,27 @@ func backoff(attempt int32) time.Duration {
 	return min(time.Second<<min(attempt-1, 3), 5*time.Second)
 }
 
-// await writes down what the step waits for.
+// tellEvery is how often, at most, what an operation waits for is worth a write of its own. Pods come and go in seconds,
+// and the next move writes everything down anyway.
+const tellEvery = 5 * time.Second
+
+// await writes down what the step waits for: at once if the wait begins a new part, whose deadline must last, and
+// otherwise when nothing was written for a while.
 func (run *run) await(ctx context.Context, s step.Step, part string, move step.Move) (kube.Outcome, bool) {
 	if run.late(part) {
 		run.turnRound(ctx, s, step.ReasonTimeout, move.Text, move.On)
 		return kube.Done(), false
 	}
-	run.enter(part)
+	entered := run.enter(part)
 	run.journal().Waiting = move.Text
-	if err := run.persist(ctx); err != nil {
+	until := run.journal().Deadline.Time
+	if tell := run.r.wroteAt(run.request.GetUID()).Add(tellEvery); !entered && run.now.Before(tell) {
+		if run.changed() && tell.Before(until) {
+			until = tell
+		}
+	} else if err := run.persist(ctx); err != nil {
 		return kube.Failed(err), true
 	}
-	until := run.journal().Deadline.Time
 	if !move.Until.IsZero() && move.Until.Before(until) && move.Until.After(run.now) {
 		until = move.Until
 	}

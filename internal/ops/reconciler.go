@@ -30,8 +30,9 @@ type Reconciler struct {
 	now     func() time.Time
 
 	mu sync.Mutex
-	// heard holds the requests whose events this process has told again. It saves writes; nothing depends on it.
-	heard map[types.UID]bool
+	// written is when this process last wrote the status of a request, zero for one that it has only seen. It saves
+	// writes; nothing depends on it.
+	written map[types.UID]time.Time
 	// cut is how many sessions went with a pod, by its UID.
 	cut map[types.UID]int32
 	// probes of the Services; nil for none.
@@ -43,7 +44,7 @@ func NewReconciler(kind database.Kind, c client.Client, reader client.Reader, op
 	opts = opts.withDefaults()
 	return &Reconciler{
 		kind: kind, info: kind.Info(), client: c, reader: reader, logs: opts.Logs, present: opts.Present, now: opts.Now,
-		heard: map[types.UID]bool{}, cut: map[types.UID]int32{}, probes: opts.probes(),
+		written: map[types.UID]time.Time{}, cut: map[types.UID]int32{}, probes: opts.probes(),
 	}
 }
 
@@ -77,21 +78,33 @@ func (run *run) reconcile(ctx context.Context) kube.Outcome {
 	return run.begin(ctx)
 }
 
-// once calls f the first time that this process sees the request.
+// once calls f the first time that this process sees a request which it has not written itself.
 func (r *Reconciler) once(uid types.UID, f func()) {
 	r.mu.Lock()
-	first := !r.heard[uid]
-	r.heard[uid] = true
+	at, known := r.written[uid]
+	r.written[uid] = at
 	r.mu.Unlock()
-	if first {
+	if !known {
 		f()
 	}
+}
+
+func (r *Reconciler) wrote(uid types.UID, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.written[uid] = at
+}
+
+func (r *Reconciler) wroteAt(uid types.UID) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.written[uid]
 }
 
 func (r *Reconciler) forget(uid types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.heard, uid)
+	delete(r.written, uid)
 }
 
 // newRequest returns an empty request of the kind's.

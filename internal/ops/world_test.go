@@ -100,6 +100,7 @@ func makeWorld(t testing.TB, replicas int, c *cluster, begin *certified) *world 
 		w.tick()
 		w.create(w.desired(pool).TLS.Published)
 	}
+	w.create(w.desired(pool).AppBinding)
 	for w.tick() {
 	}
 	return w
@@ -396,7 +397,7 @@ func (w *world) agent(pod corev1.Pod, data map[string][]byte) bool {
 		say.PendingRestart = pending(booted, lines(data[file]))
 		w.cluster.say(pod.Name, lines(data[file]), &say)
 	}
-	w.certificates.say(lines(data[file]), &say)
+	w.certificates.say(w, lines(data[file]), &say)
 	return w.report(pod, say)
 }
 

@@ -21,6 +21,8 @@ type ManagerOptions struct {
 	Namespace string
 	// Faults, when set, stand in front of every write of the manager.
 	Faults *Faults
+	// Writes, when set, counts what the manager writes.
+	Writes *Writes
 	// Cache restricts what is cached per kind, as the operator does.
 	Cache map[client.Object]cache.ByObject
 	// Setup adds controllers to the manager before it starts.
@@ -34,6 +36,9 @@ func (e *Env) Manager(t testing.TB, opts ManagerOptions) (mgr ctrl.Manager, stop
 	cfg := rest.CopyConfig(e.Config)
 	if opts.Faults != nil {
 		cfg = opts.Faults.Config(cfg)
+	}
+	if opts.Writes != nil {
+		cfg = opts.Writes.config(cfg)
 	}
 	cacheOptions := cache.Options{ByObject: maps.Clone(opts.Cache)}
 	if opts.Namespace != "" {

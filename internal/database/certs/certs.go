@@ -74,7 +74,8 @@ func Look(ctx context.Context, r database.Reader, in Input) (State, error) {
 		s.live, s.published = secret, tls.FromFiles(secret.Data)
 	}
 	if in.Config == nil {
-		return s, nil
+		s.behind, err = s.askingForTLS(ctx, r)
+		return s, err
 	}
 	if s.behind, err = s.whoIsBehind(ctx, r); err != nil {
 		return s, err
@@ -182,6 +183,17 @@ func (s State) whoIsBehind(ctx context.Context, r database.Reader) ([]string, er
 	return append(behind, poolers...), err
 }
 
+// askingForTLS names the poolers' pods that still check the certificates of an instance which is to have TLS no more. They
+// may go on showing their own.
+func (s State) askingForTLS(ctx context.Context, r database.Reader) ([]string, error) {
+	if s.live == nil || !s.in.Fronted {
+		return nil, nil
+	}
+	unchecked := s.published.Files()
+	delete(unchecked, naming.TLSCA)
+	return s.poolersBehind(ctx, r, report.UpstreamHash(unchecked))
+}
+
 // poolersBehind names the poolers' pods that trust or show something else than what is published. One that does not use
 // TLS towards its backend yet has nothing to follow.
 func (s State) poolersBehind(ctx context.Context, r database.Reader, hash string) ([]string, error) {
@@ -265,7 +277,7 @@ func (s State) removed() *database.TLS {
 	if s.live == nil {
 		return nil
 	}
-	out := &database.TLS{Port: s.in.Port}
+	out := &database.TLS{Port: s.in.Port, Behind: s.behind}
 	for _, request := range s.in.Requests {
 		ref := s.in.Subject.Ref(naming.CertSecret(s.in.Subject.Name(), request.Alias))
 		out.Obsolete = append(out.Obsolete, &certmanager.Certificate{ObjectMeta: ref}, &corev1.Secret{ObjectMeta: ref})

@@ -136,12 +136,10 @@ func (s *Scope) rotate(ctx context.Context, wanted *database.TLS) (Move, bool) {
 			return client.IgnoreNotFound(s.Client.Status().Patch(ctx, live, patch))
 		}}, false
 	}
-	move := again(s, "cert-manager to issue the certificates anew")
-	move.Notes = []Note{{
+	return Move{Kind: Record, Notes: []Note{{
 		Type: opsv1alpha1.ConditionIssueCertificatesSucceeded, Done: true,
 		Message: "successfully add issuing condition to all the certificates",
-	}}
-	return move, false
+	}}}, false
 }
 
 // provide returns a function that makes an object as desired: over the one that is there, or for the first time, owned by

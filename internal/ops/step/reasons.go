@@ -27,6 +27,9 @@ const (
 // TypeTryVersion: the new version was asked for its opinion of the configuration.
 const TypeTryVersion = "TryVersion"
 
+// TypeReleaseClients: clients may come without TLS, and the poolers in front do.
+const TypeReleaseClients = "ReleaseClients"
+
 // TypeProveCertificates: a handshake with every member showed the certificate that it was given.
 const TypeProveCertificates = "ProveCertificates"
 

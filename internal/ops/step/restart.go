@@ -73,11 +73,7 @@ func chooseAll(s *Scope) Move {
 		return done()
 	}
 	targets := targetsOf(Order(s.Members, PrimaryFirst(s.Members)))
-	return Move{
-		Kind: Act, Text: fmt.Sprintf("restart of %d pods", len(targets)), On: targets[0].Name,
-		Record: func(status *opsv1alpha1.OpsRequestStatus) { status.Journal.Targets = targets },
-		Do:     func(context.Context) error { return nil }, // the record is all there is to do
-	}
+	return record(func(status *opsv1alpha1.OpsRequestStatus) { status.Journal.Targets = targets })
 }
 
 // tooEarly names the parameters for which a standby that is next must wait for the primary's restart, if that is not to
@@ -120,13 +116,9 @@ func (s *Scope) onceMore(targets []opsv1alpha1.Target, all bool) []database.Memb
 // chooseAgain adds members to the targets.
 func chooseAgain(members []database.Member) Move {
 	targets := targetsOf(members)
-	return Move{
-		Kind: Act, Text: fmt.Sprintf("second restart of %d standbys", len(targets)), On: targets[0].Name,
-		Record: func(status *opsv1alpha1.OpsRequestStatus) {
-			status.Journal.Targets = append(status.Journal.Targets, targets...)
-		},
-		Do: func(context.Context) error { return nil }, // the record is all there is to do
-	}
+	return record(func(status *opsv1alpha1.OpsRequestStatus) {
+		status.Journal.Targets = append(status.Journal.Targets, targets...)
+	})
 }
 
 func named(targets []opsv1alpha1.Target, pod string) bool {

@@ -80,13 +80,9 @@ func (s *Scope) restoreNotes(targets []opsv1alpha1.Target, d Decision) []Note {
 
 func chooseForRestore(m database.Member) Move {
 	target := opsv1alpha1.Target{Name: m.Pod.Name, UID: m.Pod.UID, Rollback: true}
-	return Move{
-		Kind: Act, Text: "replace pod " + m.Pod.Name, On: m.Pod.Name,
-		Record: func(status *opsv1alpha1.OpsRequestStatus) {
-			status.Journal.Targets = append(status.Journal.Targets, target)
-		},
-		Do: func(context.Context) error { return nil }, // the record is all there is to do
-	}
+	return record(func(status *opsv1alpha1.OpsRequestStatus) {
+		status.Journal.Targets = append(status.Journal.Targets, target)
+	})
 }
 
 // lacksFormer says what keeps a member from being as before, nothing if it is.

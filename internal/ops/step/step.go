@@ -37,6 +37,8 @@ const (
 	Done
 	// Skip: there is nothing to do and nothing to say.
 	Skip
+	// Record: nothing is done but to take note of something; the step goes on. It is written down with the next Act or Wait.
+	Record
 	// Act: record, then do.
 	Act
 	// Wait: nothing to do until something changes, or until the step's deadline.
@@ -55,9 +57,10 @@ type Move struct {
 	// On names the part of the step that the move belongs to, such as a pod. Each part has the step's timeout for
 	// itself.
 	On string
-	// Notes are conditions of parts of the step.
+	// Notes are conditions of parts of the step. While the step waits they may be written a few seconds late: what the
+	// step decides on must not depend on them, but on what it sees.
 	Notes []Note
-	// Record changes the request's status in memory before it is written (Act, Done).
+	// Record changes the request's status in memory before it is written (Record, Act, Done).
 	Record func(*opsv1alpha1.OpsRequestStatus)
 	// Do is the side effect (Act). It must be safe to repeat.
 	Do func(context.Context) error
@@ -87,3 +90,7 @@ func skip() Move                    { return Move{Kind: Skip} }
 func wait(text string) Move         { return Move{Kind: Wait, Text: text} }
 func fail(reason, text string) Move { return Move{Kind: Fail, Reason: reason, Text: text} }
 func retry(err error) Move          { return Move{Kind: Retry, Err: err} }
+
+func record(change func(*opsv1alpha1.OpsRequestStatus)) Move {
+	return Move{Kind: Record, Record: change}
+}
