@@ -200,35 +200,42 @@ func TestWhatKeepsCertificatesAwayIsSaid(t *testing.T) {
 	}
 }
 
-func TestAnUnusableCertificateIsNeverPublished(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		tamper func(*tlstest.Authority) func(*certmanager.Certificate, *tls.Issued)
-		says   string
-	}{
-		"another's key": {func(a *tlstest.Authority) func(*certmanager.Certificate, *tls.Issued) {
-			return func(_ *certmanager.Certificate, issued *tls.Issued) { issued.Key = a.Issue(t, tlstest.Leaf{}).Key }
+// flaw spoils what an authority issues for a Certificate; says is what is said of it.
+type flaw struct {
+	spoil func(t testing.TB, a *tlstest.Authority, c *certmanager.Certificate, issued *tls.Issued)
+	says  string
+}
+
+// flaws are the ways in which what was issued cannot be used.
+func flaws() map[string]flaw {
+	return map[string]flaw{
+		"another's key": {func(t testing.TB, a *tlstest.Authority, _ *certmanager.Certificate, issued *tls.Issued) {
+			t.Helper()
+			issued.Key = a.Issue(t, tlstest.Leaf{}).Key
 		}, "private key does not match"},
-		"expired": {func(a *tlstest.Authority) func(*certmanager.Certificate, *tls.Issued) {
-			return func(c *certmanager.Certificate, issued *tls.Issued) {
-				*issued = a.Issue(t, tlstest.Leaf{DNSNames: c.Spec.DNSNames, IPs: c.Spec.IPAddresses, NotAfter: time.Now().Add(-time.Minute)})
-			}
+		"expired": {func(t testing.TB, a *tlstest.Authority, c *certmanager.Certificate, issued *tls.Issued) {
+			t.Helper()
+			*issued = a.Issue(t, tlstest.Leaf{DNSNames: c.Spec.DNSNames, IPs: c.Spec.IPAddresses, NotAfter: time.Now().Add(-time.Minute)})
 		}, "it expired at"},
-		"a name too few": {func(a *tlstest.Authority) func(*certmanager.Certificate, *tls.Issued) {
-			return func(c *certmanager.Certificate, issued *tls.Issued) {
-				if len(c.Spec.DNSNames) > 1 {
-					*issued = a.Issue(t, tlstest.Leaf{DNSNames: c.Spec.DNSNames[1:], IPs: c.Spec.IPAddresses})
-				}
+		"a name too few": {func(t testing.TB, a *tlstest.Authority, c *certmanager.Certificate, issued *tls.Issued) {
+			t.Helper()
+			if len(c.Spec.DNSNames) > 1 {
+				*issued = a.Issue(t, tlstest.Leaf{DNSNames: c.Spec.DNSNames[1:], IPs: c.Spec.IPAddresses})
 			}
 		}, "it lacks the names"},
-	} {
+	}
+}
+
+func TestAnUnusableCertificateIsNeverPublished(t *testing.T) {
+	t.Parallel()
+	for name, c := range flaws() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var ca *tlstest.Authority
 			s := newSecured(t, func(m *testenv.CertManager) { ca = m.Issuer("ca") })
 			first := s.published("the first set", func(set tls.Set) bool { return len(set.Pairs) == 3 })
 			s.takes(first)
-			s.certs.Tamper(c.tamper(ca))
+			s.certs.Tamper(func(asked *certmanager.Certificate, issued *tls.Issued) { c.spoil(t, ca, asked, issued) })
 			s.edit(func(spec *kubedbv1.PostgresSpec) {
 				spec.TLS.Certificates = []sharedv1.CertificateSpec{{Alias: sharedv1.CertificateAliasServer, DNSNames: []string{"pg.example.com"}}}
 			})

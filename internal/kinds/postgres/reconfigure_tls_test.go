@@ -17,6 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	appcatalogv1alpha1 "github.com/matriarchdb/matriarch/api/appcatalog/v1alpha1"
 	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
@@ -39,7 +40,9 @@ type agents struct {
 	mu     sync.Mutex
 	serves map[string]tls.Set // what each pod shows, by its name; pods without TLS are absent
 	trusts map[string][]byte
-	broken error // two members that do not trust each other
+	broken error // two members that do not trust each other, or a client that is told to demand what there is not
+	// begun is set once every member has been told what to do: from then on it does what clients are told to demand.
+	begun bool
 }
 
 // play lets the agents work until the test ends.
@@ -91,7 +94,14 @@ func (a *agents) round(ctx context.Context, turn int) error {
 		}
 	}
 	a.distrust()
+	_, speaks := a.serves[pod.Name]
+	begun := a.begun
 	a.mu.Unlock()
+	if begun && !speaks {
+		if err := a.demanded(ctx, config); err != nil {
+			return err
+		}
+	}
 	if !set.Empty() {
 		said.CertificateHash = report.HashFiles(set.Files())
 	}
@@ -100,6 +110,23 @@ func (a *agents) round(ctx context.Context, turn int) error {
 	}
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, naming.AnnotationReport, said.String())
 	return env.Client.Patch(ctx, pod, client.RawPatch(types.MergePatchType, []byte(patch)))
+}
+
+// demanded notes that clients are told to demand TLS of servers that do not speak it, as config has it.
+func (a *agents) demanded(ctx context.Context, config *corev1.Secret) error {
+	binding, now := &appcatalogv1alpha1.AppBinding{}, &corev1.Secret{}
+	if err := env.Client.Get(ctx, client.ObjectKey{Namespace: a.ns, Name: "pg"}, binding); err != nil {
+		return err
+	}
+	if err := env.Client.Get(ctx, client.ObjectKeyFromObject(config), now); err != nil || now.ResourceVersion != config.ResourceVersion {
+		return err // the servers were about to speak it
+	}
+	if query := binding.Spec.ClientConfig.Service.Query; strings.Contains(query, "verify") || strings.Contains(query, "require") {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.broken = fmt.Errorf("clients are told %s while the servers speak no TLS", query)
+	}
+	return nil
 }
 
 // distrust notes two members of which one does not trust what the other shows.
@@ -168,6 +195,9 @@ func newOperated(t testing.TB, config *sharedv1.TLSConfig, issuers func(*testenv
 		}
 		return nil
 	})
+	o.agents.mu.Lock()
+	defer o.agents.mu.Unlock()
+	o.agents.begun = true
 	return o
 }
 
@@ -276,34 +306,116 @@ func TestTLSIsAddedRotatedChangedAndRemovedByRequest(t *testing.T) {
 	})
 }
 
-func TestAChangeOfTLSThatFailsLeavesTheFormerCertificatesInForce(t *testing.T) {
+// TestServersSpeakTLSUntilThePoolersDoNotAskForIt: a pooler that verifies its server could not connect any more.
+func TestServersSpeakTLSUntilThePoolersDoNotAskForIt(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		prepare func(*testenv.CertManager, *tlstest.Authority)
-		change  opsv1alpha1.PostgresTLSSpec
-		timeout time.Duration
-		says    string
-	}{
-		"an unknown issuer": {func(*testenv.CertManager, *tlstest.Authority) {}, withIssuer("nobody"), time.Minute, "not found; create it"},
-		"an issuer that never issues": {func(m *testenv.CertManager, _ *tlstest.Authority) { m.SilentIssuer("silent", "no key pair") },
+	o := newOperated(t, tlsOn("ca"), func(m *testenv.CertManager) { m.Issuer("ca") })
+	set := o.published("the first set", func(s tls.Set) bool { return len(s.Pairs) == 3 })
+	pooler := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: env.Namespace(t), Name: "pooler-0", Labels: map[string]string{
+			naming.LabelManagedBy: naming.ManagedBy, naming.LabelBackend: naming.BackendKey(o.ns, "pg"),
+		}},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "pgbouncer", Image: "pgbouncer"}}},
+	}
+	reports := func(files map[string][]byte) {
+		metav1.SetMetaDataAnnotation(&pooler.ObjectMeta, naming.AnnotationReport, report.Report{UpstreamHash: report.UpstreamHash(files)}.String())
+	}
+	reports(set.Files())
+	create(t, pooler)
+	r := &opsv1alpha1.PostgresOpsRequest{ObjectMeta: metav1.ObjectMeta{Namespace: o.ns, Name: "remove"}}
+	r.Spec.DatabaseRef.Name, r.Spec.Type, r.Spec.Apply = "pg", opsv1alpha1.OpsReconfigureTLS, opsv1alpha1.ApplyAlways
+	r.Spec.TLS = &opsv1alpha1.PostgresTLSSpec{TLSSpec: opsv1alpha1.TLSSpec{Remove: true}}
+	create(t, r)
+	o.tells("sslmode=prefer")
+	testenv.Eventually(t, func(ctx context.Context) error {
+		if err := env.Client.Get(ctx, client.ObjectKeyFromObject(r), r); err != nil {
+			return err
+		}
+		if j := r.Status.Journal; j == nil || !strings.Contains(j.Waiting, "the poolers to ask for TLS no more: "+pooler.Namespace+"/pooler-0") {
+			return fmt.Errorf("the request does not say that it waits for the pooler: %+v", j)
+		}
+		return nil
+	})
+	o.agents.mu.Lock()
+	if len(o.agents.serves) != len(o.pods) {
+		t.Errorf("only %d of %d members still speak TLS", len(o.agents.serves), len(o.pods))
+	}
+	o.agents.mu.Unlock()
+
+	shown := set.Files()
+	delete(shown, naming.TLSCA) // what it shows it may go on showing
+	reports(shown)
+	if err := env.Client.Update(t.Context(), pooler); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, func(ctx context.Context) error {
+		if err := env.Client.Get(ctx, client.ObjectKeyFromObject(r), r); err != nil {
+			return err
+		}
+		if r.Status.Phase != opsv1alpha1.OpsRequestPhaseSuccessful {
+			return fmt.Errorf("the request is %s: %+v", r.Status.Phase, r.Status.Journal)
+		}
+		return nil
+	})
+	o.tells("sslmode=disable")
+	o.unharmed()
+}
+
+// tells waits until the AppBinding says how clients are to come.
+func (o *operated) tells(query string) {
+	o.Helper()
+	testenv.Eventually(o, func(ctx context.Context) error {
+		binding := &appcatalogv1alpha1.AppBinding{}
+		if err := env.Client.Get(ctx, client.ObjectKey{Namespace: o.ns, Name: "pg"}, binding); err != nil {
+			return err
+		}
+		if got := binding.Spec.ClientConfig.Service.Query; got != query {
+			return fmt.Errorf("the AppBinding says %s, want %s", got, query)
+		}
+		return nil
+	})
+}
+
+// failing is a change of TLS that has to fail.
+type failing struct {
+	prepare func(testing.TB, *testenv.CertManager)
+	change  opsv1alpha1.PostgresTLSSpec
+	timeout time.Duration
+	says    string
+}
+
+func failingChanges() map[string]failing {
+	nothing := func(testing.TB, *testenv.CertManager) {}
+	all := map[string]failing{
+		"an unknown issuer": {nothing, withIssuer("nobody"), time.Minute, "not found; create it"},
+		"an issuer that never issues": {func(_ testing.TB, m *testenv.CertManager) { m.SilentIssuer("silent", "no key pair") },
 			withIssuer("silent"), 8 * time.Second, "is not ready: no key pair"},
-		"a key that does not match": {func(m *testenv.CertManager, ca *tlstest.Authority) {
-			m.Issuer("sloppy")
+		"remove and rotate": {nothing, opsv1alpha1.PostgresTLSSpec{TLSSpec: opsv1alpha1.TLSSpec{Remove: true, RotateCertificates: true}},
+			time.Minute, "cannot go together"},
+	}
+	for name, flaw := range flaws() {
+		all["what is issued has a flaw: "+name] = failing{func(t testing.TB, m *testenv.CertManager) {
+			t.Helper()
+			sloppy := m.Issuer("sloppy")
 			m.Tamper(func(c *certmanager.Certificate, issued *tls.Issued) {
 				if c.Spec.IssuerRef.Name == "sloppy" {
-					issued.Key = ca.Issue(t, tlstest.Leaf{}).Key
+					flaw.spoil(t, sloppy, c, issued)
 				}
 			})
-		}, withIssuer("sloppy"), time.Minute, "private key does not match"},
-		"remove and rotate": {func(*testenv.CertManager, *tlstest.Authority) {},
-			opsv1alpha1.PostgresTLSSpec{TLSSpec: opsv1alpha1.TLSSpec{Remove: true, RotateCertificates: true}}, time.Minute, "cannot go together"},
-	} {
+		}, withIssuer("sloppy"), time.Minute, flaw.says}
+	}
+	return all
+}
+
+func TestAChangeOfTLSThatFailsLeavesTheFormerCertificatesInForce(t *testing.T) {
+	t.Parallel()
+	for name, c := range failingChanges() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var ca *tlstest.Authority
 			o := newOperated(t, tlsOn("ca"), func(m *testenv.CertManager) { ca = m.Issuer("ca") })
 			first := o.published("the first set", func(s tls.Set) bool { return len(s.Pairs) == 3 })
-			c.prepare(o.certs, ca)
+			c.prepare(t, o.certs)
 			r := o.request("op", c.change, c.timeout)
 			last := kube.FindCondition(r.Status.Conditions, opsv1alpha1.ConditionFailed)
 			if r.Status.Phase != opsv1alpha1.OpsRequestPhaseFailed || last == nil || !strings.Contains(last.Message, c.says) {
