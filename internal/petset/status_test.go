@@ -80,6 +80,7 @@ func TestAPodIsAvailableAfterMinReadySeconds(t *testing.T) {
 	}
 	w.want("db-0 ready one")
 	w.now = w.now.Add(16 * time.Second)
+	w.sync() // creates db-1, which brings the round that counts
 	w.sync()
 	if s := w.set().Status; s.AvailableReplicas != 1 {
 		t.Errorf("after 61 s %d are available, want 1", s.AvailableReplicas)
