@@ -102,6 +102,26 @@ func TestCertificatesOfAPostgresAreReadFromWhereTheyArePublished(t *testing.T) {
 	}
 }
 
+// TestAPoolerThatNeedNotVerifyAPostgresSaysSo: an operation that takes TLS away waits for this hash.
+func TestAPoolerThatNeedNotVerifyAPostgresSaysSo(t *testing.T) {
+	t.Parallel()
+	ns := env.Namespace(t)
+	set := tlstest.NewAuthority(t, "ours").Set(t, "postgres")
+	published := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "pg-tls-certs"}, Data: set.Files()}
+	binding := bindingTo(ns, "postgresql://db?sslmode=prefer", true, nil)
+	binding.Spec.TLSSecret = &sharedv1.SecretReference{Kind: "Secret", Name: "client"}
+	create(t, secret(ns, "auth", login("postgres", "pw")), published, binding)
+	got, err := Read(t.Context(), env.Client, client.ObjectKeyFromObject(binding), "spec.postgresRef")
+	if err != nil || DemandsTLS(got.SSLMode) || len(got.CA) > 0 {
+		t.Errorf("it asks for TLS: %q with %d bytes to verify with (%v)", got.SSLMode, len(got.CA), err)
+	}
+	unverified := set.Files()
+	delete(unverified, naming.TLSCA)
+	if hash := string(got.Files()[naming.UpstreamHash]); hash == "" || hash != report.UpstreamHash(unverified) {
+		t.Errorf("the hash is %q, want that of what is shown alone", hash)
+	}
+}
+
 func TestWhatTLSLacksIsWaitedForAndSaid(t *testing.T) {
 	t.Parallel()
 	ns := env.Namespace(t)
