@@ -40,6 +40,7 @@ var (
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
+	testserver.Contain() // before anything is made, so that it is made once
 	dir, err := os.MkdirTemp("", "matriarch-agent")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -230,7 +231,7 @@ func (p *pod) own() {
 // start runs the agent as process 1 of a PID namespace that has its own /proc, as in a container.
 func (p *pod) start() *pod {
 	p.w.t.Helper()
-	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc",
+	cmd := exec.Command("unshare", "--pid", "--ipc", "--fork", "--mount-proc",
 		"setpriv", "--reuid="+strconv.Itoa(int(p.w.uid)), "--regid="+strconv.Itoa(int(p.w.gid)), "--clear-groups", binary, "run")
 	cmd.Env, cmd.Dir = p.env, p.root
 	cmd.Stdout, cmd.Stderr = p, p

@@ -177,6 +177,21 @@ func (p *poolerPod) accepts() {
 	connection.Close()
 }
 
+// wastesNoMemory checks that all shared memory of the pod is in use: it has an IPC namespace of its own.
+func (p *poolerPod) wastesNoMemory() {
+	p.w.t.Helper()
+	list, err := exec.Command("nsenter", "--ipc", "--target", strconv.Itoa(p.agent), "cat", "/proc/sysvipc/shm").CombinedOutput()
+	if err != nil {
+		p.w.t.Fatalf("list the shared memory of the pod: %v\n%s", err, list)
+	}
+	const attached = 6 // the column nattch
+	for line := range strings.Lines(string(list)) {
+		if fields := strings.Fields(line); len(fields) > attached && fields[attached] == "0" {
+			p.w.t.Errorf("shared memory that nobody uses: %s", line)
+		}
+	}
+}
+
 // serverPID finds the server's main process among the agent's children, as the host numbers them.
 func (p *poolerPod) serverPID() int {
 	p.w.t.Helper()
@@ -222,6 +237,7 @@ func TestAReloadableChangeComesIntoForceWithoutARestart(t *testing.T) {
 		if after := p.serverPID(); after != before {
 			t.Errorf("the server was restarted: process %d, before %d", after, before)
 		}
+		p.wastesNoMemory() // of the throwaway process that tried the change
 	})
 }
 
@@ -332,6 +348,7 @@ func TestAServerThatDiesIsStartedAgain(t *testing.T) {
 			t.Error("the process is the same")
 		}
 		p.accepts()
+		p.wastesNoMemory()
 	})
 }
 
