@@ -40,8 +40,13 @@ func (rt *runtime) newPooler(ctx context.Context) (pooler.Server, error) {
 	case KindPgpool:
 		return pgpool.New(ctx, rt.sup, pgpool.Options{Etc: s.path(pgpoolEtc), TLS: s.path(naming.PgpoolTLSDir), Scratch: s.path(naming.RunDir)})
 	case KindPgBouncer:
+		ordinal, err := ordinalOf(s.Pod)
+		if err != nil {
+			return nil, err
+		}
 		return pgbouncer.New(ctx, rt.sup, pgbouncer.Options{
-			Etc: s.path(naming.PostgresConfigMount), Secret: s.path(pgbouncerSecret), TLS: s.path(naming.PgBouncerTLSDir),
+			PeerID: naming.PeerID(ordinal),
+			Etc:    s.path(naming.PostgresConfigMount), Secret: s.path(pgbouncerSecret), TLS: s.path(naming.PgBouncerTLSDir),
 			Scratch: s.path(naming.RunDir)})
 	default:
 		return nil, fmt.Errorf("%s is no pooler", s.Kind)

@@ -6,6 +6,7 @@ package naming
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 )
 
 // DNSLabelMax is the longest name that Kubernetes accepts for Services and as a label value (RFC 1123 label).
@@ -36,6 +37,15 @@ func UID6(uid string) string {
 
 // GoverningService is the headless Service that gives each pod its DNS name.
 func GoverningService(db string) string { return withSuffix(db, "-pods") }
+
+// PodHost is the DNS name of a pod of the database.
+func PodHost(namespace, db string, ordinal int) string {
+	return db + "-" + strconv.Itoa(ordinal) + "." + GoverningService(db) + "." + namespace + ".svc"
+}
+
+// PeerID is the number by which the PgBouncers of one database object know the one in the pod of that ordinal; PgBouncer
+// has no number 0.
+func PeerID(ordinal int) int { return ordinal + 1 }
 
 // StandbyService routes to the standbys of a Postgres.
 func StandbyService(db string) string { return withSuffix(db, "-standby") }

@@ -82,6 +82,7 @@ func (g gathered) configInput() ConfigInput {
 		TLS: g.bouncer.Spec.TLS != nil, SSLMode: g.bouncer.Spec.SSLMode,
 		Pool:      poolSettings(g.bouncer.Spec.ConnectionPool),
 		Port:      port(g.bouncer),
+		Peers:     g.peers(),
 		AdminUser: g.Admin().Name,
 		Custom:    g.Custom,
 	}

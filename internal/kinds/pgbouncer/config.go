@@ -47,6 +47,8 @@ type ConfigInput struct {
 	// TLS tells that clients are offered TLS with a certificate of ours, in the way of SSLMode.
 	TLS     bool
 	SSLMode sharedv1.SSLMode
+	// Peers are the addresses of the members, by ordinal.
+	Peers []string
 	// AdminUser may use the admin console.
 	AdminUser string
 	// Custom is the user's pgbouncer.ini.
@@ -82,6 +84,9 @@ func Render(in ConfigInput) (Config, error) {
 		return Config{}, err
 	}
 	file.Section(ini.Databases).Set(in.Upstream.Database, line)
+	if err := setPeers(file, know, in.Peers, in.Port); err != nil {
+		return Config{}, err
+	}
 	user := file.Section(ini.PgBouncer).Clone()
 	admins, err := adminUsers(in.AdminUser, user)
 	if err != nil {
@@ -131,6 +136,9 @@ func userFile(in ConfigInput, know *catalog.Catalog) (*ini.File, error) {
 	if merged.Section(ini.Databases).Len() > 0 {
 		return nil, fmt.Errorf("check %s: a database reference can not be added by configuration; "+
 			"remove the section [databases] and set spec.database", ConfFile)
+	}
+	if merged.Section(ini.Peers).Len() > 0 {
+		return nil, fmt.Errorf("check %s: the peers of a PgBouncer are its replicas; remove the section [peers]", ConfFile)
 	}
 	if err := know.ValidateFile(merged).Err(); err != nil {
 		return nil, fmt.Errorf("check %s against PgBouncer %s: %w", ConfFile, in.Version, err)

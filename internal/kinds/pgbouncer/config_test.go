@@ -48,6 +48,10 @@ func TestRenderedFiles(t *testing.T) {
 			in.Version, in.Upstream.SSLMode, in.Upstream.CA = "1.26.1", "verify-ca", true
 			in.Custom.Inline = "client_tls_sslmode = require\nclient_tls_cert_file = /mine/crt\nclient_tls_key_file = /mine/key\n"
 		}),
+		"peers.ini": input(func(in *ConfigInput) {
+			in.Version, in.Port, in.Peers = "1.24.1", 6432, []string{"pb-0.pb-pods.demo.svc", "pb-1.pb-pods.demo.svc"}
+			in.Custom.Inline = "peer_id = 7\n"
+		}),
 		"tls-oldest.ini": input(func(in *ConfigInput) {
 			in.Version, in.TLS, in.SSLMode = "1.15.0", true, sharedv1.SSLModeRequire
 			in.Upstream.SSLMode = "prefer"
@@ -72,7 +76,7 @@ func TestRenderedFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, section := range []string{ini.Databases, ini.Users, ini.PgBouncer} {
+			for _, section := range []string{ini.Databases, ini.Peers, ini.Users, ini.PgBouncer} {
 				if !reread.Section(section).Equal(got.Effective.Section(section)) {
 					t.Errorf("[%s] of Effective is not what the file says", section)
 				}
@@ -86,6 +90,24 @@ func TestEveryKnownVersionCanBeRendered(t *testing.T) {
 	for _, version := range []string{"1.15.0", "1.16.1", "1.17.0", "1.18.0", "1.21.0", "1.23.1", "1.24.1", "1.26.0"} {
 		if _, err := Render(input(func(in *ConfigInput) { in.Version = version })); err != nil {
 			t.Errorf("%s: %v", version, err)
+		}
+	}
+}
+
+func TestOnlySeveralMembersOfAVersionThatCanPassOnCancelsArePeers(t *testing.T) {
+	t.Parallel()
+	both := []string{"pb-0.pb-pods.demo.svc", "pb-1.pb-pods.demo.svc"}
+	for _, c := range []struct {
+		version string
+		peers   []string
+		want    int
+	}{{"1.18.0", both, 0}, {"1.19.0", both, 2}, {"1.26.1", both[:1], 0}, {"1.26.1", both, 2}} {
+		got, err := Render(input(func(in *ConfigInput) { in.Version, in.Peers = c.version, c.peers }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := got.Effective.Section(ini.Peers).Len(); n != c.want {
+			t.Errorf("%d members of version %s: %d peers, want %d", len(c.peers), c.version, n, c.want)
 		}
 	}
 }
@@ -120,6 +142,7 @@ func TestWhatPgBouncerWouldRefuseIsRefusedWithItsPlace(t *testing.T) {
 		"an unknown section":       {text("[servers]\n"), "line 1"},
 		"an include":               {text("%include /etc/passwd\n"), "line 1"},
 		"another database":         {text("[databases]\nother = host=elsewhere\n"), "remove the section [databases] and set spec.database"},
+		"peers":                    {text("[peers]\n1 = host=elsewhere\n"), "the peers of a PgBouncer are its replicas; remove the section [peers]"},
 		"a bad Secret":             {func(in *ConfigInput) { in.Custom.Secret = "x y" }, "read pgbouncer.ini of the configuration Secret: line 1"},
 		"a bad pool":               {func(in *ConfigInput) { in.Pool.Set("default_pool_size", "-x") }, "check spec.connectionPool against PgBouncer 1.18.0"},
 		"a newer parameter":        {text("server_login_retry = 1\npeer_id = 2\n"), "line 2"},

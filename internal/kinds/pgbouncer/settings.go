@@ -52,7 +52,8 @@ func mandatory(port int32, user *conf.Settings) *conf.Settings {
 		{Name: "unix_socket_mode", Value: "0777"}, // the agent connects there
 		{Name: "logfile", Value: ""},              // stderr is what kubectl logs and the agent read
 		{Name: "syslog", Value: "0"},
-		{Name: "user", Value: ""}, // the pod has one user
+		{Name: "user", Value: ""},  // the pod has one user
+		{Name: peerID, Value: "0"}, // each pod's agent sets it
 	} {
 		if user.Has(one.Name) {
 			s.Add(one)

@@ -27,7 +27,7 @@ func aside(dir string) []conf.Setting {
 // Try starts a throwaway process over the candidate and keeps the values that it reports.
 func (s *Server) Try(ctx context.Context, set apply.Set) error {
 	s.expected, s.tried = nil, ""
-	file, err := parse(set)
+	file, err := s.parse(set)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,8 @@ type Options struct {
 	TLS string
 	// Scratch is a private folder for throwaway processes.
 	Scratch string
+	// PeerID is which of the peers in pgbouncer.ini this one is.
+	PeerID int
 }
 
 // Server is a PgBouncer process and its files.
@@ -82,7 +84,7 @@ func (s *Server) Version() string { return s.version }
 
 // Vet judges syntax, names and values by the catalog.
 func (s *Server) Vet(_ context.Context, set apply.Set) error {
-	file, err := parse(set)
+	file, err := s.parse(set)
 	if err != nil {
 		return err
 	}
@@ -92,7 +94,8 @@ func (s *Server) Vet(_ context.Context, set apply.Set) error {
 	return s.await(file, set)
 }
 
-func parse(set apply.Set) (*ini.File, error) {
+// parse reads the file, as this pod's: the pods share a Secret, and only their agents know which of the peers they are.
+func (s *Server) parse(set apply.Set) (*ini.File, error) {
 	text, found := set.Config[iniFile]
 	if !found {
 		return nil, &apply.Refusal{Words: "the configuration Secret has no key " + iniFile}
@@ -101,18 +104,27 @@ func parse(set apply.Set) (*ini.File, error) {
 	if err != nil {
 		return nil, &apply.Refusal{Words: fmt.Sprintf("%s: %v", iniFile, err)}
 	}
+	if file.Section(ini.Peers).Len() > 0 {
+		pgbouncerSection(file).Set("peer_id", strconv.Itoa(s.opts.PeerID))
+	}
 	return file, nil
 }
 
 // Write puts the files into their folders.
 func (s *Server) Write(set apply.Set) error {
-	file, err := parse(set)
+	file, err := s.parse(set)
 	if err != nil {
 		return err
 	}
+	text, err := file.Print()
+	if err != nil {
+		return &apply.Refusal{Words: fmt.Sprintf("%s: %v", iniFile, err)}
+	}
+	config := maps.Clone(set.Config)
+	config[iniFile] = []byte(text)
 	credentials := maps.Clone(set.Credentials)
 	delete(credentials, naming.UpstreamHash)
-	if err := errors.Join(write(s.opts.TLS, certificates(set)), write(s.opts.Secret, credentials), write(s.opts.Etc, set.Config)); err != nil {
+	if err := errors.Join(write(s.opts.TLS, certificates(set)), write(s.opts.Secret, credentials), write(s.opts.Etc, config)); err != nil {
 		return err
 	}
 	if err := s.removeUnused(file, set); err != nil {
