@@ -331,13 +331,17 @@ func TestReadReplicasAreABackendWhileTheyExist(t *testing.T) {
 func TestWhatIsNotSupportedIsNotLeftOutInSilence(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "postgresql://db.example.org", "x")
-	for _, object := range []client.Object{
-		w.pgpool(func(s *kubedbv1alpha2.PgpoolSpec) { s.TLS = &sharedv1.TLSConfig{} }),
-		w.pgbouncer(func(s *kubedbv1.PgBouncerSpec) { s.TLS = &sharedv1.TLSConfig{} }),
+	for _, c := range []struct {
+		object client.Object
+		want   string
+	}{
+		{w.pgpool(func(s *kubedbv1alpha2.PgpoolSpec) { s.TLS = &sharedv1.TLSConfig{} }), "name the cert-manager Issuer"},
+		{w.pgbouncer(func(s *kubedbv1.PgBouncerSpec) { s.TLS = &sharedv1.TLSConfig{} }), "name the cert-manager Issuer"},
+		{w.pgpool(func(s *kubedbv1alpha2.PgpoolSpec) { s.Monitor = &sharedv1.MonitoringSpec{} }), "names no exporter image"},
 	} {
-		_, _, err := w.gather(object)
-		if _, ok := errors.AsType[*database.Unusable](err); !ok || !strings.Contains(err.Error(), "name the cert-manager Issuer") {
-			t.Errorf("%T: got %v", object, err)
+		_, _, err := w.gather(c.object)
+		if _, ok := errors.AsType[*database.Unusable](err); !ok || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%T: got %v, want %q", c.object, err, c.want)
 		}
 	}
 }

@@ -36,7 +36,8 @@ func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instanc
 	if err := pooler.Version(ctx, r, in, g.version, versions); err != nil {
 		return nil, err
 	}
-	if err := pooler.Usable(in, rules.InitScripts(g.bouncer.Spec.Init, g.version.Spec.GitSyncer.Image)); err != nil {
+	images := rules.InitScripts(g.bouncer.Spec.Init, g.version.Spec.GitSyncer.Image)
+	if err := pooler.Usable(in, append(images, rules.Exporter(in, g.bouncer.Spec.Monitor, g.version.Spec.Exporter.Image)...)); err != nil {
 		return nil, err
 	}
 	var err error

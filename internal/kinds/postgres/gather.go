@@ -47,7 +47,8 @@ func (k Kind) Gather(ctx context.Context, r database.Reader, in database.Instanc
 	if g.version, err = readVersion(ctx, r, pg.Spec.Version); err != nil {
 		return nil, err
 	}
-	if problems := rules.InitScripts(pg.Spec.Init, g.version.Spec.GitSyncer.Image); len(problems) > 0 {
+	problems := rules.InitScripts(pg.Spec.Init, g.version.Spec.GitSyncer.Image)
+	if problems = append(problems, rules.Exporter(in, pg.Spec.Monitor, g.version.Spec.Exporter.Image)...); len(problems) > 0 {
 		return nil, database.Unusablef("%s: %v", database.NameOf(in), problems.ToAggregate())
 	}
 	if config := pg.Spec.Configuration; config != nil && config.SecretName != "" {

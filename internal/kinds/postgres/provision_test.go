@@ -14,6 +14,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -44,6 +45,8 @@ func TestMain(m *testing.M) {
 const (
 	versionName       = "15.18"
 	deprecatedVersion = "13.16"
+	// unmonitoredVersion names no exporter.
+	unmonitoredVersion = "15.18-unmonitored"
 )
 
 var versionsOnce sync.Once
@@ -52,16 +55,36 @@ var versionsOnce sync.Once
 func versions(t testing.TB) {
 	t.Helper()
 	versionsOnce.Do(func() {
-		for name, deprecated := range map[string]bool{versionName: false, deprecatedVersion: true} {
+		for name, deprecated := range map[string]bool{versionName: false, deprecatedVersion: true, unmonitoredVersion: false} {
 			v := &catalogv1alpha1.PostgresVersion{ObjectMeta: metav1.ObjectMeta{Name: name}}
-			v.Spec.Version, v.Spec.Deprecated = name, deprecated
+			number, _, _ := strings.Cut(name, "-")
+			v.Spec.Version, v.Spec.Deprecated = number, deprecated
 			v.Spec.DB.Image, v.Spec.Exporter.Image, v.Spec.Coordinator.Image = "postgres:"+name, "exporter:1", "none"
 			v.Spec.PodSecurityPolicies.DatabasePolicyName = "none"
+			if name == unmonitoredVersion {
+				create(t, withoutExporter(t, v))
+				continue
+			}
 			v.Spec.SecurityContext.RunAsUser = ptr.To[int64](999)
 			create(t, v)
 		}
 		create(t, &petsetv1.PlacementPolicy{ObjectMeta: metav1.ObjectMeta{Name: naming.DefaultPlacement}})
 	})
+}
+
+// withoutExporter is the version with an empty name of an exporter, which is all that the schema lets a catalog leave out.
+func withoutExporter(t testing.TB, v *catalogv1alpha1.PostgresVersion) client.Object {
+	t.Helper()
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(v)
+	if err == nil {
+		err = unstructured.SetNestedField(content, "", "spec", "exporter", "image")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &unstructured.Unstructured{Object: content}
+	u.SetGroupVersionKind(catalogv1alpha1.GroupVersion.WithKind("PostgresVersion"))
+	return u
 }
 
 func create(t testing.TB, o client.Object) {

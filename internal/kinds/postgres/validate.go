@@ -65,6 +65,7 @@ func (k Kind) Validate(ctx context.Context, r database.Reader, old, now database
 	c.Add(rules.Deprecated(old, now, version.Spec.Deprecated, catalogVersions))
 	c.user(spec, pg, version)
 	c.Refuse(rules.InitScripts(pg.Spec.Init, version.Spec.GitSyncer.Image)...)
+	c.Refuse(rules.Exporter(now, pg.Spec.Monitor, version.Spec.Exporter.Image)...)
 	whole := now.DeepCopy()
 	k.Default(whole)
 	g := gathered{subject: blocks.For(k.Info(), whole), spec: whole.Spec(), pg: of(whole), version: version}

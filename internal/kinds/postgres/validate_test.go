@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 
 	kubedbv1 "github.com/matriarchdb/matriarch/api/kubedb/v1"
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
+	"github.com/matriarchdb/matriarch/internal/database"
 )
 
 // valid is a Postgres that nothing is wrong with.
@@ -41,6 +43,9 @@ func TestValidate(t *testing.T) {
 		{"no version", func(s *kubedbv1.PostgresSpec) { s.Version = "" }, "spec.version: Required", ""},
 		{"an unknown version", func(s *kubedbv1.PostgresSpec) { s.Version = "8.0" }, "version not supported", ""},
 		{"a deprecated version", func(s *kubedbv1.PostgresSpec) { s.Version = deprecatedVersion }, "is deprecated", ""},
+		{"monitoring without an exporter", func(s *kubedbv1.PostgresSpec) {
+			s.Version, s.Monitor = unmonitoredVersion, &sharedv1.MonitoringSpec{Agent: sharedv1.MonitoringAgentPrometheusBuiltin}
+		}, "names no exporter image", ""},
 		{"no replica", func(s *kubedbv1.PostgresSpec) { s.Replicas = ptr.To[int32](0) }, `spec.replicas "0" invalid. Value must be greater than zero`, ""},
 		{"no storage", func(s *kubedbv1.PostgresSpec) { s.Storage = nil }, "spec.storage is missing for durable storage type", ""},
 		{"storage without a size", func(s *kubedbv1.PostgresSpec) { s.Storage.Resources = corev1.VolumeResourceRequirements{} }, "the size of the volume is missing", ""},
@@ -124,6 +129,19 @@ func TestValidate(t *testing.T) {
 				t.Errorf("the warnings are %q, want %q", got, test.warnings)
 			}
 		})
+	}
+}
+
+func TestMonitoringThatWasAdmittedBeforeTheExporterWentMakesNoBrokenPod(t *testing.T) {
+	t.Parallel()
+	versions(t)
+	pg := valid(env.Namespace(t))
+	pg.Spec.Version, pg.Spec.Monitor = unmonitoredVersion, &sharedv1.MonitoringSpec{Agent: sharedv1.MonitoringAgentPrometheusBuiltin}
+	kind, in := New("agent:1"), instance{pg}
+	kind.Default(in)
+	_, err := kind.Gather(t.Context(), env.Client, in)
+	if _, ok := errors.AsType[*database.Unusable](err); !ok || !strings.Contains(err.Error(), "names no exporter image") {
+		t.Errorf("got %v", err)
 	}
 }
 
