@@ -52,7 +52,7 @@ func newJudge(ctx context.Context, kind string, at func(string) string) (judge, 
 	}
 	if kind != KindPostgres {
 		rt := runtime{sup: sup, settings: Settings{Kind: kind, Root: os.Getenv(EnvRoot)}}
-		return rt.newPooler(ctx)
+		return rt.newPooler(ctx, 0)
 	}
 	programs, err := pg.FindPrograms(ctx, sup)
 	if err != nil {

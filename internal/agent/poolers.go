@@ -18,7 +18,11 @@ const (
 )
 
 func (rt *runtime) runPooler(stop, around context.Context) error {
-	server, err := rt.newPooler(stop)
+	ordinal, err := ordinalOf(rt.settings.Pod)
+	if err != nil {
+		return err
+	}
+	server, err := rt.newPooler(stop, ordinal)
 	if err != nil {
 		return err
 	}
@@ -34,16 +38,13 @@ func (rt *runtime) runPooler(stop, around context.Context) error {
 	return nil
 }
 
-func (rt *runtime) newPooler(ctx context.Context) (pooler.Server, error) {
+// newPooler finds the server's programs; ordinal is the number of the pod.
+func (rt *runtime) newPooler(ctx context.Context, ordinal int) (pooler.Server, error) {
 	s := rt.settings
 	switch s.Kind {
 	case KindPgpool:
 		return pgpool.New(ctx, rt.sup, pgpool.Options{Etc: s.path(pgpoolEtc), TLS: s.path(naming.PgpoolTLSDir), Scratch: s.path(naming.RunDir)})
 	case KindPgBouncer:
-		ordinal, err := ordinalOf(s.Pod)
-		if err != nil {
-			return nil, err
-		}
 		return pgbouncer.New(ctx, rt.sup, pgbouncer.Options{
 			PeerID: naming.PeerID(ordinal),
 			Etc:    s.path(naming.PostgresConfigMount), Secret: s.path(pgbouncerSecret), TLS: s.path(naming.PgBouncerTLSDir),

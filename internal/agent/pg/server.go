@@ -300,25 +300,13 @@ func (s *Server) hot() bool {
 }
 
 // Exited is closed when the process is dead.
-func (s *Server) Exited() <-chan struct{} {
-	if s.process == nil {
-		dead := make(chan struct{})
-		close(dead)
-		return dead
-	}
-	return s.process.Done()
-}
+func (s *Server) Exited() <-chan struct{} { return s.process.Done() }
 
 // Running tells whether the process lives.
-func (s *Server) Running() bool { return s.process != nil && s.process.Running() }
+func (s *Server) Running() bool { return s.process.Running() }
 
 // LastWords are the last complaints that the process printed.
-func (s *Server) LastWords() string {
-	if s.process == nil {
-		return ""
-	}
-	return apply.Complaints(s.process.Tail.Lines())
-}
+func (s *Server) LastWords() string { return apply.Complaints(s.process.Lines()) }
 
 // hear listens to what the server prints.
 func (s *Server) hear(line string) {

@@ -17,7 +17,7 @@ const (
 	drainWait = 500 * time.Millisecond
 )
 
-// Process is a running or finished child.
+// Process is a running or finished child. A nil one was never started: it is dead and has said nothing.
 type Process struct {
 	// Tail holds the last lines that it printed.
 	Tail *Tail
@@ -32,12 +32,28 @@ type Process struct {
 func (p *Process) PID() int { return p.pid }
 
 // Done is closed when the child is dead and collected and its last output is in Tail.
-func (p *Process) Done() <-chan struct{} { return p.done }
+func (p *Process) Done() <-chan struct{} {
+	if p == nil {
+		return closed
+	}
+	return p.done
+}
+
+// closed is the Done of what was never started.
+var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// Lines are the last lines that it printed.
+func (p *Process) Lines() []string {
+	if p == nil {
+		return nil
+	}
+	return p.Tail.Lines()
+}
 
 // Running tells whether the child has not died yet.
 func (p *Process) Running() bool {
 	select {
-	case <-p.done:
+	case <-p.Done():
 		return false
 	default:
 		return true

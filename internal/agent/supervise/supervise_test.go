@@ -29,6 +29,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+func TestWhatWasNeverStartedIsDeadAndSaysNothing(t *testing.T) {
+	t.Parallel()
+	var p *supervise.Process
+	select {
+	case <-p.Done():
+	default:
+		t.Error("it is not done")
+	}
+	if p.Running() || len(p.Lines()) > 0 {
+		t.Errorf("running: %v, lines: %v", p.Running(), p.Lines())
+	}
+}
+
 // log collects output of several writers.
 type log struct {
 	mu   sync.Mutex

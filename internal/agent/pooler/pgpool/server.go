@@ -160,22 +160,10 @@ func (s *Server) removeRemains() error {
 }
 
 // Exited is closed when the process is dead.
-func (s *Server) Exited() <-chan struct{} {
-	if s.process == nil {
-		dead := make(chan struct{})
-		close(dead)
-		return dead
-	}
-	return s.process.Done()
-}
+func (s *Server) Exited() <-chan struct{} { return s.process.Done() }
 
 // LastWords are the last lines that the process printed.
-func (s *Server) LastWords() string {
-	if s.process == nil {
-		return ""
-	}
-	return apply.Complaints(s.process.Tail.Lines())
-}
+func (s *Server) LastWords() string { return apply.Complaints(s.process.Lines()) }
 
 // Port is where clients connect.
 func (s *Server) Port() int {
