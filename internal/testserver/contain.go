@@ -23,8 +23,10 @@ const (
 	stageTests = "tests" // runs the tests
 )
 
-// contained is true in the process that runs the tests.
-var contained bool
+var (
+	contained bool // this process runs the tests, in namespaces
+	asked     bool // Contain was called
+)
 
 // Main runs the tests of a package that starts servers, and returns the exit code. It is what TestMain has to call.
 func Main(m *testing.M) int {
@@ -39,6 +41,7 @@ func Main(m *testing.M) int {
 //
 // Calling it twice does no harm. Namespaces take root, as integration tests have it; without it, and with -short, tests run as they are.
 func Contain() {
+	asked = true
 	flag.Parse()
 	switch stage := os.Getenv(envStage); {
 	case stage == stageInit:

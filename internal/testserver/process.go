@@ -157,6 +157,9 @@ func Start(t testing.TB, port int32, dir, program string, args ...string) *Proce
 // Command is a program to be run in the folder, as whom servers run as and in English.
 func Command(t testing.TB, dir, program string, args ...string) *exec.Cmd {
 	t.Helper()
+	if !asked {
+		t.Fatal("a package that starts servers needs a TestMain that calls testserver.Main or testenv.Main: they would outlive tests that are killed")
+	}
 	cmd := exec.Command(Program(t, program), args...)
 	cmd.Dir, cmd.Env = dir, []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "HOME=" + dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential(t)}
