@@ -82,7 +82,6 @@ const (
 	PgBouncerPort       = 5432
 	ExporterPort        = 56790
 	PgpoolExporterPort  = 9719
-	PostgresPortName    = "db"
 	PrimaryServicePort  = "primary"
 	StandbyServicePort  = "standby"
 	ReplicaServicePort  = "read-replica"
@@ -93,7 +92,6 @@ const (
 	ContainerExporter   = "exporter"
 	PostgresDataVolume  = "data"
 	PostgresDataMount   = "/var/pv"
-	PGData              = "/var/pv/data"
 	PostgresInitMount   = "/var/initdb"
 	PostgresConfigMount = "/etc/config"
 )

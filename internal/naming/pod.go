@@ -14,9 +14,6 @@ const (
 	// SharedMemoryVolume is in memory, because a container's own /dev/shm is too small for parallel queries.
 	SharedMemoryVolume = "shared-memory"
 	SharedMemoryDir    = "/dev/shm"
-	// TmpVolume makes /tmp writable under a read-only root.
-	TmpVolume = "matriarch-tmp"
-	TmpDir    = "/tmp"
 	// InitScriptVolume holds the user's init scripts.
 	InitScriptVolume = "initial-script"
 	// GitSecretVolume holds the credentials for a repository with init scripts, mounted where git-sync looks for them.
