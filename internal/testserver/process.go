@@ -137,18 +137,25 @@ type Process struct {
 func Start(t testing.TB, port int32, dir, program string, args ...string) *Process {
 	t.Helper()
 	p := Launch(t, dir, program, args...)
+	p.Await(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
+	return p
+}
+
+// Await waits until the server listens on the address, as Start does.
+func (p *Process) Await(t testing.TB, address string) {
+	t.Helper()
 	deadline := time.After(30 * time.Second)
 	for {
-		conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))), time.Second)
+		conn, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
 			_ = conn.Close()
-			return p
+			return
 		}
 		select {
 		case <-p.done:
-			t.Fatalf("%s ended instead of serving:\n%s", program, p.Log())
+			t.Fatalf("%s ended instead of serving:\n%s", p.cmd.Path, p.Log())
 		case <-deadline:
-			t.Fatalf("%s does not listen on port %d:\n%s", program, port, p.Log())
+			t.Fatalf("%s does not listen on %s:\n%s", p.cmd.Path, address, p.Log())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -45,27 +45,12 @@ func TestACancelThatReachesAnotherPeerEndsTheQuery(t *testing.T) {
 			"[pgbouncer]", fmt.Sprintf("[pgbouncer]\npeer_id = %d", naming.PeerID(ordinal))).Replace(rendered.Files[ConfFile])
 		testserver.Write(t, filepath.Join(dir, ConfFile), text)
 		testserver.Write(t, filepath.Join(dir, UserlistFile), userlist(users))
-		server := testserver.Launch(t, dir, "pgbouncer", filepath.Join(dir, ConfFile))
-		awaitPort(t, server, host, port)
+		testserver.Launch(t, dir, "pgbouncer", filepath.Join(dir, ConfFile)).Await(t, at(host, port))
 	}
 	cancelled(t, pg, hosts, port)
 }
 
 func at(host string, port int32) string { return net.JoinHostPort(host, strconv.Itoa(int(port))) }
-
-func awaitPort(t *testing.T, server *testserver.Process, host string, port int32) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", at(host, port))
-		if err == nil {
-			_ = conn.Close()
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%v:\n%s", err, server.Log())
-		}
-	}
-}
 
 // cancelled runs a long query at the first host and sends the request to cancel it to the second.
 func cancelled(t *testing.T, pg *testserver.Postgres, hosts []string, port int32) {

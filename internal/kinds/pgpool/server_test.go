@@ -3,6 +3,7 @@ package pgpool
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,7 +69,8 @@ func prepare(t *testing.T, pg *testserver.Postgres, users map[string]string, cha
 // serve starts Pgpool.
 func (r running) serve(t *testing.T) {
 	t.Helper()
-	testserver.Start(t, r.port, r.dir, "pgpool", "-n", "-D", "-f", ConfFile, "-a", HBAFile, "-F", PCPFile)
+	server := testserver.Start(t, r.port, r.dir, "pgpool", "-n", "-D", "-f", ConfFile, "-a", HBAFile, "-F", PCPFile)
+	server.Await(t, net.JoinHostPort("127.0.0.1", fmt.Sprint(r.pcp))) // it comes after the port of the clients
 }
 
 // roles are made with names and passwords as odd as PostgreSQL takes them.
