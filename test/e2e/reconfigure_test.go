@@ -109,8 +109,8 @@ func TestAPostgresIsReconfiguredWhileSQLRuns(t *testing.T) {
 func TestAPgBouncerIsReconfiguredWhileSQLRuns(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
-	n.apply(postgres("pg", "15.18", 1, monitored))
-	n.apply(pgbouncer(n.name, "bouncer", "1.24.1", 2, monitored))
+	n.apply(postgres("pg", "15.18", 1, ""))
+	n.apply(pgbouncer(n.name, "bouncer", "1.24.1", 2, ""))
 	c := n.newClient("17.11")
 	n.ready("postgres/pg", "pgbouncer/bouncer")
 	l := n.login("pg", "bouncer", 5432)
@@ -130,12 +130,6 @@ func TestAPgBouncerIsReconfiguredWhileSQLRuns(t *testing.T) {
 		return "pgbounceropsrequest/" + name
 	}
 
-	t.Run("exporters answer for both", func(t *testing.T) {
-		n := namespace{t: t, name: n.name}
-		n.exports("pg", "pg_up 1")
-		n.exports("bouncer", "pgbouncer_up 1")
-	})
-	t.Run("a query is cancelled through whichever pod", func(*testing.T) { c.cancels(l, "pg") })
 	t.Run("a reload restarts nothing and cuts no session", func(t *testing.T) {
 		before, load := n.podUIDs(), c.load(l)
 		n.succeeds(ask("reload", applyConf("pgbouncer.ini", "[pgbouncer]\ndefault_pool_size = 7", "")))
