@@ -236,7 +236,7 @@ func TestMonitoring(t *testing.T) {
 	}
 	d, c := add(&sharedv1.MonitoringSpec{Agent: sharedv1.MonitoringAgentPrometheusBuiltin, Prometheus: &sharedv1.PrometheusSpec{
 		Exporter: sharedv1.PrometheusExporterSpec{Port: 2000, Args: []string{"--more"}}}})
-	if c.Ports[0].ContainerPort != 2000 || c.Args[0] != "--more" {
+	if c.Ports[0].ContainerPort != 2000 || strings.Join(c.Args, " ") != "--web.listen-address=:2000 --more" {
 		t.Errorf("the exporter is %+v", c)
 	}
 	svc := d.Services[0]

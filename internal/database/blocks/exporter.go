@@ -25,7 +25,6 @@ type Exporter struct {
 	Image     string
 	// DefaultPort is used unless the user names one.
 	DefaultPort int32
-	Args        []string
 	Env         []corev1.EnvVar
 	Mounts      []corev1.VolumeMount
 }
@@ -38,7 +37,8 @@ func (e Exporter) Port() int32 {
 	return e.DefaultPort
 }
 
-// Container renders the exporter's container, nil without monitoring. The user's part is laid over it: first
+// Container renders the exporter's container, nil without monitoring. All exporters take the same flag for their port, and
+// each has another default. The user's part is laid over it: first
 // spec.monitor, then a container of that name in the pod template.
 func (e Exporter) Container() *corev1.Container {
 	if e.Monitor == nil {
@@ -51,7 +51,7 @@ func (e Exporter) Container() *corev1.Container {
 	return &corev1.Container{
 		Name:            naming.ContainerExporter,
 		Image:           e.Image,
-		Args:            append(append([]string(nil), e.Args...), user.Args...),
+		Args:            append([]string{fmt.Sprintf("--web.listen-address=:%d", e.Port())}, user.Args...),
 		Env:             add(e.Env, user.Env, func(v corev1.EnvVar) string { return v.Name }),
 		Ports:           []corev1.ContainerPort{{Name: naming.MetricsPortName, ContainerPort: e.Port(), Protocol: corev1.ProtocolTCP}},
 		Resources:       FillResources(user.Resources, exporterResources()),

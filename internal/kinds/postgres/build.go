@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"fmt"
-
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -58,7 +56,7 @@ func (g gathered) binding(certificates *database.TLS) *appcatalogv1alpha1.AppBin
 
 // exporter asks the server beside it through its socket, which needs no password: only containers of the pod reach it.
 func (g gathered) exporter() blocks.Exporter {
-	e := blocks.Exporter{
+	return blocks.Exporter{
 		Subject: g.subject, Monitor: g.pg.Spec.Monitor, Templates: g.pg.Spec.ServiceTemplates,
 		Image: g.version.Spec.Exporter.Image, DefaultPort: naming.ExporterPort,
 		Env: []corev1.EnvVar{{
@@ -67,6 +65,4 @@ func (g gathered) exporter() blocks.Exporter {
 		}},
 		Mounts: []corev1.VolumeMount{{Name: naming.SocketsVolume, MountPath: naming.PostgresSocketsDir}},
 	}
-	e.Args = []string{fmt.Sprintf("--web.listen-address=:%d", e.Port())}
-	return e
 }

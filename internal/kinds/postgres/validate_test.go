@@ -134,8 +134,8 @@ func TestValidate(t *testing.T) {
 
 func TestMonitoringThatWasAdmittedBeforeTheExporterWentMakesNoBrokenPod(t *testing.T) {
 	t.Parallel()
-	versions(t)
 	pg := valid(env.Namespace(t))
+	versions(t)
 	pg.Spec.Version, pg.Spec.Monitor = unmonitoredVersion, &sharedv1.MonitoringSpec{Agent: sharedv1.MonitoringAgentPrometheusBuiltin}
 	kind, in := New("agent:1"), instance{pg}
 	kind.Default(in)
