@@ -70,35 +70,63 @@ func (run *run) probe() {
 	if d := run.status().Disruption; d != nil {
 		base = *d
 	}
-	run.r.probes.watch(client.ObjectKeyFromObject(run.request), run.request.GetUID(), run.r.prober(run.database), base)
+	specs := []database.Instance{run.database}
+	if run.status().Journal != nil {
+		if after, err := run.scope().After(); err == nil {
+			specs = append(specs, after)
+		}
+	}
+	run.r.probes.watch(client.ObjectKeyFromObject(run.request), run.request.GetUID(), run.r.prober(specs...), base)
 }
 
 // gatherAgain is how soon what a probe needs is read anew while probes fail: a password may have changed.
 const gatherAgain = 2 * time.Second
 
-// prober returns a function that connects as a client would. It writes nothing, and reads from the API server only what
-// it needs to log in.
-func (r *Reconciler) prober(db database.Instance) func(context.Context) bool {
-	var gathered database.Gathered
-	var at time.Time
-	in := withoutWriteCheck(r.kind, db)
-	return func(ctx context.Context) bool {
-		if gathered == nil {
-			g, err := r.kind.Gather(ctx, r.reader, in)
-			if err != nil {
-				return false
-			}
-			gathered = g
-		}
-		ok := r.kind.Probe(ctx, gathered).Accepting
-		switch {
-		case ok:
-			at = time.Now()
-		case time.Since(at) > gatherAgain:
-			gathered, at = nil, time.Now()
-		}
-		return ok
+// prober returns a function that connects as clients would: as one of the specs tells them to, that before the operation
+// or that after it. Which of them holds for the servers changes on the way, and nobody is cut off by that.
+func (r *Reconciler) prober(specs ...database.Instance) func(context.Context) bool {
+	clients := make([]*probingClient, 0, len(specs))
+	for _, spec := range specs {
+		clients = append(clients, &probingClient{r: r, in: withoutWriteCheck(r.kind, spec)})
 	}
+	current := 0
+	return func(ctx context.Context) bool {
+		for range clients {
+			if clients[current].connects(ctx) {
+				return true
+			}
+			current = (current + 1) % len(clients)
+		}
+		return false
+	}
+}
+
+// probingClient connects as one spec tells to.
+type probingClient struct {
+	r  *Reconciler
+	in database.Instance
+	// gathered is what it takes to connect, nil before the first attempt. at is when it was of use last.
+	gathered database.Gathered
+	at       time.Time
+}
+
+// connects writes nothing, and reads from the API server only what it needs to log in.
+func (c *probingClient) connects(ctx context.Context) bool {
+	if c.gathered == nil {
+		g, err := c.r.kind.Gather(ctx, c.r.reader, c.in)
+		if err != nil {
+			return false
+		}
+		c.gathered = g
+	}
+	ok := c.r.kind.Probe(ctx, c.gathered).Accepting
+	switch {
+	case ok:
+		c.at = time.Now()
+	case time.Since(c.at) > gatherAgain:
+		c.gathered, c.at = nil, time.Now()
+	}
+	return ok
 }
 
 // withoutWriteCheck returns a copy of the database whose probe only connects and reads. Every kind has the field.

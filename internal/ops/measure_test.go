@@ -6,10 +6,13 @@ import (
 	"sync/atomic"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	kubedbv1alpha2 "github.com/matriarchdb/matriarch/api/kubedb/v1alpha2"
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
+	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/testenv"
 )
@@ -22,6 +25,37 @@ type probedKind struct {
 
 func (k probedKind) Probe(context.Context, database.Gathered) database.Health {
 	return database.Health{Accepting: !k.refuses.Load()}
+}
+
+// choosyKind is the fake kind with servers that let in only those who come as one spec tells them to.
+type choosyKind struct {
+	fakeKind
+	sslMode *atomic.Value
+}
+
+func (k choosyKind) Probe(_ context.Context, from database.Gathered) database.Health {
+	return database.Health{Accepting: from.(fakeGathered).pool.Spec.SSLMode == k.sslMode.Load()}
+}
+
+func TestAChangeOfHowClientsConnectIsNoOutage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	k := choosyKind{sslMode: &atomic.Value{}}
+	spec := func(mode sharedv1.SSLMode) database.Instance {
+		pool := &kubedbv1alpha2.Pgpool{ObjectMeta: metav1.ObjectMeta{Namespace: w.ns, Name: "db"}}
+		pool.Spec.SSLMode = mode
+		return fakeInstance{pool}
+	}
+	probe := NewReconciler(k, w.client, w.client, Options{Now: w.now}).prober(spec("disable"), spec("require"))
+	for _, c := range []struct {
+		mode sharedv1.SSLMode
+		want bool
+	}{{"disable", true}, {"require", true}, {"verify-full", false}, {"require", true}, {"disable", true}} {
+		k.sslMode.Store(c.mode)
+		if got := probe(t.Context()); got != c.want {
+			t.Errorf("while servers ask for %s a connection succeeds: %v, want %v", c.mode, got, c.want)
+		}
+	}
 }
 
 func TestSessionsAreCountedOnlyIfEveryPodHasSaidSo(t *testing.T) {
