@@ -21,7 +21,7 @@ func MembersOf(pods []corev1.Pod, role func(*corev1.Pod) string) []Member {
 		if !found || err != nil || n < 0 {
 			continue
 		}
-		member := Member{Pod: pod, PetSet: set, Ordinal: n, Ready: ready(pod)}
+		member := Member{Pod: pod, PetSet: set, Ordinal: n, Ready: PodReady(pod)}
 		if role != nil {
 			member.Role = role(pod)
 		}
@@ -41,8 +41,8 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// ready is the pod's Ready condition, false once it is being deleted.
-func ready(pod *corev1.Pod) bool {
+// PodReady is the pod's Ready condition, false once it is being deleted.
+func PodReady(pod *corev1.Pod) bool {
 	return pod.DeletionTimestamp.IsZero() && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})

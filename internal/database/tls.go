@@ -31,6 +31,8 @@ type TLS struct {
 	// Behind are the pods, of poolers too, that have not taken what is published; once TLS is to go, those of poolers that
 	// still check who answers them.
 	Behind []string
+	// Unaware are the pods of poolers in front that serve and know no certificates of this instance yet.
+	Unaware []string
 	// Settled tells that what was issued is in force everywhere and nothing older is trusted any more.
 	Settled bool
 	// Port is where members speak TLS.

@@ -128,6 +128,7 @@ func (run *run) textOf(s step.Step) database.Text {
 }
 
 var stepMessages = map[string]string{
+	step.TypeIntroduceClients:     "Clients are told whom to trust",
 	step.TypeReleaseClients:       "Clients are told that they may come without TLS",
 	step.TypeProveCertificates:    "Every node shows the certificate that it was given",
 	step.TypeRestoreCertificates:  "The former certificates are asked for again",

@@ -35,8 +35,8 @@ func recipes() map[opsv1alpha1.OpsRequestType]recipe {
 		opsv1alpha1.OpsReconfigureTLS: {
 			plan: planReconfigureTLS,
 			steps: []step.Step{
-				step.SyncCertificates{}, step.ReleaseClients{}, step.UpdateObjects{}, step.ReloadPods{}, step.RestartPods{},
-				step.ProveCertificates{}, step.UpdateDatabase{},
+				step.SyncCertificates{}, step.IntroduceClients{}, step.ReleaseClients{}, step.UpdateObjects{}, step.ReloadPods{},
+				step.RestartPods{}, step.ProveCertificates{}, step.UpdateDatabase{},
 			},
 			undo: []step.Step{
 				step.RestoreDatabase{}, step.RestoreObjects{}, step.RestoreCertificates{}, step.RestorePods{},

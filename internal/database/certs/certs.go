@@ -49,7 +49,9 @@ type State struct {
 	published tls.Set
 	live      *corev1.Secret
 	behind    []string
-	now       time.Time
+	// unaware are the poolers' pods that know no certificates.
+	unaware []string
+	now     time.Time
 }
 
 // wanted is one certificate.
@@ -78,6 +80,9 @@ func Look(ctx context.Context, r database.Reader, in Input) (State, error) {
 		return s, err
 	}
 	if s.behind, err = s.whoIsBehind(ctx, r); err != nil {
+		return s, err
+	}
+	if s.unaware, err = s.poolersUnaware(ctx, r); err != nil {
 		return s, err
 	}
 	for _, request := range in.Requests {
@@ -197,20 +202,37 @@ func (s State) askingForTLS(ctx context.Context, r database.Reader) ([]string, e
 // poolersBehind names the poolers' pods that trust or show something else than what is published. One that does not use
 // TLS towards its backend yet has nothing to follow.
 func (s State) poolersBehind(ctx context.Context, r database.Reader, hash string) ([]string, error) {
+	return s.poolers(ctx, r, func(_ *corev1.Pod, said report.Report) bool {
+		return said.UpstreamHash != hash && said.UpstreamHash != ""
+	})
+}
+
+// poolersUnaware names the poolers' pods that serve and know no certificates at all.
+func (s State) poolersUnaware(ctx context.Context, r database.Reader) ([]string, error) {
+	if s.published.Empty() || !s.in.Fronted {
+		return nil, nil
+	}
+	return s.poolers(ctx, r, func(pod *corev1.Pod, said report.Report) bool {
+		return said.UpstreamHash == "" && database.PodReady(pod)
+	})
+}
+
+// poolers names the poolers' pods in front of the instance of which something holds.
+func (s State) poolers(ctx context.Context, r database.Reader, which func(*corev1.Pod, report.Report) bool) ([]string, error) {
 	var pods corev1.PodList
 	backend := naming.BackendKey(s.in.Subject.Namespace(), s.in.Subject.Name())
 	if err := r.List(ctx, &pods, client.MatchingLabels{naming.LabelManagedBy: naming.ManagedBy, naming.LabelBackend: backend}); err != nil {
 		return nil, fmt.Errorf("list the poolers' pods in front of %s: %w", s.in.Subject.Name(), err)
 	}
-	var behind []string
+	var names []string
 	for i := range pods.Items {
 		pod := &pods.Items[i]
-		if said, err := report.Parse(pod.Annotations); err == nil && said.UpstreamHash != hash && said.UpstreamHash != "" {
-			behind = append(behind, pod.Namespace+"/"+pod.Name)
+		if said, err := report.Parse(pod.Annotations); err == nil && which(pod, said) {
+			names = append(names, pod.Namespace+"/"+pod.Name)
 		}
 	}
-	slices.Sort(behind)
-	return behind, nil
+	slices.Sort(names)
+	return names, nil
 }
 
 // Published is what the members share now; empty before the first certificates were issued.
@@ -221,7 +243,7 @@ func (s State) Desired() *database.TLS {
 	if s.in.Config == nil {
 		return s.removed()
 	}
-	out := &database.TLS{Behind: s.behind, Port: s.in.Port, Old: map[string]bool{}}
+	out := &database.TLS{Behind: s.behind, Unaware: s.unaware, Port: s.in.Port, Old: map[string]bool{}}
 	issued, good := map[string]tls.Issued{}, true
 	var waits []string
 	for _, w := range s.wanted {

@@ -204,10 +204,7 @@ func newOperated(t testing.TB, config *sharedv1.TLSConfig, issuers func(*testenv
 // request carries out a ReconfigureTLS and returns the request when it is over.
 func (o *operated) request(name string, change opsv1alpha1.PostgresTLSSpec, timeout time.Duration) *opsv1alpha1.PostgresOpsRequest {
 	o.Helper()
-	r := &opsv1alpha1.PostgresOpsRequest{ObjectMeta: metav1.ObjectMeta{Namespace: o.ns, Name: name}}
-	r.Spec.DatabaseRef.Name, r.Spec.Type, r.Spec.TLS = "pg", opsv1alpha1.OpsReconfigureTLS, &change
-	r.Spec.Apply, r.Spec.Timeout = opsv1alpha1.ApplyAlways, &metav1.Duration{Duration: timeout}
-	create(o, r)
+	r := o.asks(name, change, timeout)
 	testenv.Eventually(o, func(ctx context.Context) error {
 		if err := env.Client.Get(ctx, client.ObjectKeyFromObject(r), r); err != nil {
 			return err
@@ -311,44 +308,93 @@ func TestServersSpeakTLSUntilThePoolersDoNotAskForIt(t *testing.T) {
 	t.Parallel()
 	o := newOperated(t, tlsOn("ca"), func(m *testenv.CertManager) { m.Issuer("ca") })
 	set := o.published("the first set", func(s tls.Set) bool { return len(s.Pairs) == 3 })
+	pooler := o.poolerThatKnows(set.Files())
+	r := o.asks("remove", opsv1alpha1.PostgresTLSSpec{TLSSpec: opsv1alpha1.TLSSpec{Remove: true}}, 3*time.Minute)
+	o.tells("sslmode=prefer")
+	o.waits(r, "the poolers to ask for TLS no more: "+pooler.Namespace+"/pooler-0")
+	if n := o.speaking(); n != len(o.pods) {
+		t.Errorf("only %d of %d members still speak TLS", n, len(o.pods))
+	}
+	shown := set.Files()
+	delete(shown, naming.TLSCA) // what it shows it may go on showing
+	o.learns(pooler, shown)
+	o.wantSuccess(r)
+	o.tells("sslmode=disable")
+	o.unharmed()
+}
+
+// TestServersSpeakNoTLSBeforeThePoolersKnowWhomToTrust: a Pgpool speaks TLS with whoever offers it, and refuses the
+// certificate of an authority that it does not know.
+func TestServersSpeakNoTLSBeforeThePoolersKnowWhomToTrust(t *testing.T) {
+	t.Parallel()
+	o := newOperated(t, nil, func(m *testenv.CertManager) { m.Issuer("ca") })
+	pooler := o.poolerThatKnows(nil)
+	r := o.asks("add", withIssuer("ca"), 3*time.Minute)
+	o.tells("sslmode=prefer")
+	o.waits(r, "the poolers to know whom to trust: "+pooler.Namespace+"/pooler-0")
+	if n := o.speaking(); n != 0 {
+		t.Errorf("%d members speak TLS already", n)
+	}
+	o.learns(pooler, o.published("the first set", func(s tls.Set) bool { return len(s.Pairs) == 3 }).Files())
+	o.wantSuccess(r)
+	o.tells("sslmode=verify-full")
+	o.unharmed()
+}
+
+// poolerThatKnows makes the pod of a pooler in front that serves and reports these certificates.
+func (o *operated) poolerThatKnows(files map[string][]byte) *corev1.Pod {
+	o.Helper()
 	pooler := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: env.Namespace(t), Name: "pooler-0", Labels: map[string]string{
+		ObjectMeta: metav1.ObjectMeta{Namespace: env.Namespace(o), Name: "pooler-0", Labels: map[string]string{
 			naming.LabelManagedBy: naming.ManagedBy, naming.LabelBackend: naming.BackendKey(o.ns, "pg"),
 		}},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "pgbouncer", Image: "pgbouncer"}}},
 	}
-	reports := func(files map[string][]byte) {
-		metav1.SetMetaDataAnnotation(&pooler.ObjectMeta, naming.AnnotationReport, report.Report{UpstreamHash: report.UpstreamHash(files)}.String())
+	create(o, pooler)
+	pooler.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	if err := env.Client.Status().Update(o.Context(), pooler); err != nil {
+		o.Fatal(err)
 	}
-	reports(set.Files())
-	create(t, pooler)
-	r := &opsv1alpha1.PostgresOpsRequest{ObjectMeta: metav1.ObjectMeta{Namespace: o.ns, Name: "remove"}}
-	r.Spec.DatabaseRef.Name, r.Spec.Type, r.Spec.Apply = "pg", opsv1alpha1.OpsReconfigureTLS, opsv1alpha1.ApplyAlways
-	r.Spec.TLS = &opsv1alpha1.PostgresTLSSpec{TLSSpec: opsv1alpha1.TLSSpec{Remove: true}}
-	create(t, r)
-	o.tells("sslmode=prefer")
-	testenv.Eventually(t, func(ctx context.Context) error {
+	o.learns(pooler, files)
+	return pooler
+}
+
+// learns has a pooler's pod report these certificates.
+func (o *operated) learns(pooler *corev1.Pod, files map[string][]byte) {
+	o.Helper()
+	metav1.SetMetaDataAnnotation(&pooler.ObjectMeta, naming.AnnotationReport, report.Report{UpstreamHash: report.UpstreamHash(files)}.String())
+	if err := env.Client.Update(o.Context(), pooler); err != nil {
+		o.Fatal(err)
+	}
+}
+
+// asks makes a request for a change of TLS.
+func (o *operated) asks(name string, change opsv1alpha1.PostgresTLSSpec, timeout time.Duration) *opsv1alpha1.PostgresOpsRequest {
+	o.Helper()
+	r := &opsv1alpha1.PostgresOpsRequest{ObjectMeta: metav1.ObjectMeta{Namespace: o.ns, Name: name}}
+	r.Spec.DatabaseRef.Name, r.Spec.Type, r.Spec.TLS = "pg", opsv1alpha1.OpsReconfigureTLS, &change
+	r.Spec.Apply, r.Spec.Timeout = opsv1alpha1.ApplyAlways, &metav1.Duration{Duration: timeout}
+	create(o, r)
+	return r
+}
+
+// waits waits until a request says that it waits for something.
+func (o *operated) waits(r *opsv1alpha1.PostgresOpsRequest, what string) {
+	o.Helper()
+	testenv.Eventually(o, func(ctx context.Context) error {
 		if err := env.Client.Get(ctx, client.ObjectKeyFromObject(r), r); err != nil {
 			return err
 		}
-		if j := r.Status.Journal; j == nil || !strings.Contains(j.Waiting, "the poolers to ask for TLS no more: "+pooler.Namespace+"/pooler-0") {
-			return fmt.Errorf("the request does not say that it waits for the pooler: %+v", j)
+		if j := r.Status.Journal; j == nil || !strings.Contains(j.Waiting, what) {
+			return fmt.Errorf("the request does not say that it waits for %s: %s, %+v", what, r.Status.Phase, j)
 		}
 		return nil
 	})
-	o.agents.mu.Lock()
-	if len(o.agents.serves) != len(o.pods) {
-		t.Errorf("only %d of %d members still speak TLS", len(o.agents.serves), len(o.pods))
-	}
-	o.agents.mu.Unlock()
+}
 
-	shown := set.Files()
-	delete(shown, naming.TLSCA) // what it shows it may go on showing
-	reports(shown)
-	if err := env.Client.Update(t.Context(), pooler); err != nil {
-		t.Fatal(err)
-	}
-	testenv.Eventually(t, func(ctx context.Context) error {
+func (o *operated) wantSuccess(r *opsv1alpha1.PostgresOpsRequest) {
+	o.Helper()
+	testenv.Eventually(o, func(ctx context.Context) error {
 		if err := env.Client.Get(ctx, client.ObjectKeyFromObject(r), r); err != nil {
 			return err
 		}
@@ -357,8 +403,13 @@ func TestServersSpeakTLSUntilThePoolersDoNotAskForIt(t *testing.T) {
 		}
 		return nil
 	})
-	o.tells("sslmode=disable")
-	o.unharmed()
+}
+
+// speaking is how many members speak TLS now.
+func (o *operated) speaking() int {
+	o.agents.mu.Lock()
+	defer o.agents.mu.Unlock()
+	return len(o.agents.serves)
 }
 
 // tells waits until the AppBinding says how clients are to come.

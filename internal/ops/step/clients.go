@@ -10,12 +10,46 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	appcatalogv1alpha1 "github.com/matriarchdb/matriarch/api/appcatalog/v1alpha1"
+	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/database/backend"
 	"github.com/matriarchdb/matriarch/internal/naming"
 )
 
-// ReleaseClients lets clients come without TLS, before the servers stop to speak it. The other way round nothing is to be
-// done: the AppBinding asks for TLS when the provisioner has the database back, and by then the servers speak it.
+// IntroduceClients makes the certificates known to clients before the servers speak TLS: one that asks for TLS as soon as
+// there is some, and has nothing to check it with, could not connect.
+//
+//   - Precondition: the certificates are published.
+//   - Effect: the AppBinding has what to trust and what to show; TLS may be used, and need not. The step waits until the
+//     poolers in front that serve know it too.
+//   - Writes: the AppBinding, over the one that was read. What becomes of it in the end the provisioner writes.
+//   - Twice: an AppBinding that names authorities is left alone.
+type IntroduceClients struct{}
+
+// Type implements Step.
+func (IntroduceClients) Type(*Scope) string { return TypeIntroduceClients }
+
+// Next implements Step.
+func (IntroduceClients) Next(ctx context.Context, s *Scope) Move {
+	desired, live, tls, move := s.clients(ctx)
+	switch {
+	case move != nil:
+		return *move
+	case len(tls.Certificates) == 0 || len(desired.Spec.ClientConfig.CABundle) == 0:
+		return skip()
+	case len(live.Spec.ClientConfig.CABundle) == 0:
+		told := live.DeepCopy()
+		told.Spec.TLSSecret = desired.Spec.TLSSecret
+		told.Spec.ClientConfig.CABundle = desired.Spec.ClientConfig.CABundle
+		mayUseTLS(told)
+		return Move{Kind: Act, Text: "tell clients what to trust", Do: s.tell(live, told)}
+	case len(tls.Unaware) > 0:
+		return again(s, "the poolers to know whom to trust: "+strings.Join(tls.Unaware, ", "))
+	}
+	return done()
+}
+
+// ReleaseClients lets clients come without TLS, before the servers stop to speak it. The other way round nothing more is to
+// be done: the AppBinding demands TLS when the provisioner has the database back, and by then the servers speak it.
 //
 //   - Precondition: none. A spec that keeps TLS has nobody to release.
 //   - Effect: the AppBinding no longer has clients demand TLS, or check with whom they speak; those that have to show a
@@ -25,53 +59,74 @@ import (
 type ReleaseClients struct{}
 
 // Type implements Step.
-func (ReleaseClients) Type(*Scope) string { return TypeReleaseClients }
+func (ReleaseClients) Type(s *Scope) string { return TypeReleaseClients }
 
 // Next implements Step.
 func (ReleaseClients) Next(ctx context.Context, s *Scope) Move {
-	after, err := s.After()
-	if err != nil {
-		return retry(err)
-	}
-	rendered, err := s.Render(ctx, after)
-	if err != nil {
-		return refused(ReasonInvalid, "work out what clients are told", err)
-	}
-	desired, ok := rendered.Desired.AppBinding.(*appcatalogv1alpha1.AppBinding)
-	removed := rendered.Desired.TLS
-	if !ok || removed == nil || len(removed.Certificates) > 0 {
+	_, live, tls, move := s.clients(ctx)
+	switch {
+	case move != nil:
+		return *move
+	case len(tls.Certificates) > 0:
 		return skip()
-	}
-	live := &appcatalogv1alpha1.AppBinding{}
-	key := client.ObjectKeyFromObject(desired)
-	switch err := s.Reader.Get(ctx, key, live); {
-	case apierrors.IsNotFound(err):
-		return skip()
-	case err != nil:
-		return retry(fmt.Errorf("read AppBinding %s: %w", key, err))
 	case demandsTLS(live):
-		return Move{Kind: Act, Text: "tell clients that they may come without TLS", Do: s.ease(live)}
-	case len(removed.Behind) > 0:
-		return again(s, "the poolers to ask for TLS no more: "+strings.Join(removed.Behind, ", "))
+		eased := live.DeepCopy()
+		eased.Spec.ClientConfig.CABundle = nil
+		mayUseTLS(eased)
+		return Move{Kind: Act, Text: "tell clients that they may come without TLS", Do: s.tell(live, eased)}
+	case len(tls.Behind) > 0:
+		return again(s, "the poolers to ask for TLS no more: "+strings.Join(tls.Behind, ", "))
 	}
 	return done()
 }
 
+// clients returns the AppBinding as the operation brings it and as it is, and the certificates of the new spec; or the move
+// to make instead: there may be nobody to tell.
+func (s *Scope) clients(ctx context.Context) (desired, live *appcatalogv1alpha1.AppBinding, tls *database.TLS, move *Move) {
+	instead := func(m Move) (*appcatalogv1alpha1.AppBinding, *appcatalogv1alpha1.AppBinding, *database.TLS, *Move) {
+		return nil, nil, nil, &m
+	}
+	after, err := s.After()
+	if err != nil {
+		return instead(retry(err))
+	}
+	rendered, err := s.Render(ctx, after)
+	if err != nil {
+		return instead(refused(ReasonInvalid, "work out what clients are told", err))
+	}
+	desired, ok := rendered.Desired.AppBinding.(*appcatalogv1alpha1.AppBinding)
+	if !ok || rendered.Desired.TLS == nil {
+		return instead(skip())
+	}
+	live = &appcatalogv1alpha1.AppBinding{}
+	key := client.ObjectKeyFromObject(desired)
+	if err := s.Reader.Get(ctx, key, live); apierrors.IsNotFound(err) {
+		return instead(skip())
+	} else if err != nil {
+		return instead(retry(fmt.Errorf("read AppBinding %s: %w", key, err)))
+	}
+	return desired, live, rendered.Desired.TLS, nil
+}
+
 // +kubebuilder:rbac:groups=appcatalog.appscode.com,resources=appbindings,verbs=get;patch
 
-// ease returns a function that takes the demand for TLS out of an AppBinding, whoever put it there. Somebody else being
-// quicker is no error: the step looks again.
-func (s *Scope) ease(live *appcatalogv1alpha1.AppBinding) func(context.Context) error {
-	eased := live.DeepCopy()
-	eased.Spec.ClientConfig.CABundle = nil
-	eased.Spec.ClientConfig.Service.Query = "sslmode=prefer"
+// tell returns a function that changes an AppBinding, whoever wrote it. Somebody else being quicker is no error: the step
+// looks again.
+func (s *Scope) tell(live, next *appcatalogv1alpha1.AppBinding) func(context.Context) error {
 	return func(ctx context.Context) error {
 		patch := client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{})
-		err := s.Client.Patch(ctx, eased, patch, client.FieldOwner(naming.FieldOwner))
+		err := s.Client.Patch(ctx, next, patch, client.FieldOwner(naming.FieldOwner))
 		if err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("take the demand for TLS out of AppBinding %s: %w", client.ObjectKeyFromObject(live), err)
+			return fmt.Errorf("change what AppBinding %s tells clients of TLS: %w", client.ObjectKeyFromObject(live), err)
 		}
 		return nil
+	}
+}
+
+// mayUseTLS has clients use TLS where there is some, and go on without where there is none.
+func mayUseTLS(binding *appcatalogv1alpha1.AppBinding) {
+	if service := binding.Spec.ClientConfig.Service; service != nil {
+		service.Query = "sslmode=prefer"
 	}
 }
 

@@ -27,6 +27,9 @@ const (
 // TypeTryVersion: the new version was asked for its opinion of the configuration.
 const TypeTryVersion = "TryVersion"
 
+// TypeIntroduceClients: clients know what to trust, and so do the poolers in front.
+const TypeIntroduceClients = "IntroduceClients"
+
 // TypeReleaseClients: clients may come without TLS, and the poolers in front do.
 const TypeReleaseClients = "ReleaseClients"
 
