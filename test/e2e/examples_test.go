@@ -5,6 +5,8 @@ package e2e
 import (
 	"io/fs"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -12,8 +14,8 @@ import (
 // poolers are operated on at the same time.
 func TestOurOwnExamplesWork(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, "shop", filepath.Join("..", "..", "docs", "examples"))
-	s.play(exampleOperations())
+	s := newScene(t, "shop", filepath.Join("..", "..", "docs", "examples"), "orders", "storefront", "checkout")
+	s.play(slices.Concat(exampleOperations(), exampleCertificates()))
 	err := filepath.WalkDir(s.folder, func(path string, _ fs.DirEntry, err error) error {
 		if file, _ := filepath.Rel(s.folder, path); filepath.Ext(path) == ".yaml" && !s.tried[file] {
 			t.Errorf("no stage applies %s", file)
@@ -25,10 +27,11 @@ func TestOurOwnExamplesWork(t *testing.T) {
 	}
 }
 
-// The databases of the examples: all, and the poolers.
+// The databases of the examples: all, the poolers, and those that take certificates without a restart.
 var (
 	databases = []string{"postgres/orders", "pgpool/storefront", "pgbouncer/checkout"}
 	poolers   = databases[1:]
+	byReload  = []string{"postgres/orders", "pgbouncer/checkout"}
 )
 
 func exampleOperations() []stage {
@@ -93,5 +96,77 @@ func exampleOperations() []stage {
 		name:  "Postgres, Restart",
 		apply: []string{"postgres/restart/restart.yaml"},
 		holds: func(s *scene) { s.restarted("1", "postgresopsrequest/orders-restart") },
+	}}
+}
+
+// exampleCertificates give each kind TLS, another certificate, another authority, and take it away. Postgres and PgBouncer
+// do all of it without a restart; a Pgpool restarts its two pods.
+func exampleCertificates() []stage {
+	first := map[string]string{}
+	services := map[string]int{"orders": 5432, "storefront": 9999, "checkout": 5432}
+	served := func(s *scene, issuer string) {
+		for _, database := range databases {
+			l := s.route(database)
+			s.saysOverTLS(l, verify(database), "select 1", "1")
+			s.refusedOverTLS(l, "sslmode=disable", "a client without TLS")
+		}
+		for service, port := range services {
+			now := s.shown(service, port)
+			if now == first[service] {
+				s.t.Errorf("%s still shows the certificate %s", service, now)
+			}
+			first[service] = now
+			s.issuedBy(service+"-server-cert", issuer)
+		}
+	}
+	asExpected := func(s *scene, request string) {
+		s.restarted("0", "postgresopsrequest/orders-"+request, "pgbounceropsrequest/checkout-"+request)
+		s.restarted("2", "pgpoolopsrequest/storefront-"+request)
+	}
+	every := func(file string) []string {
+		return []string{"postgres/reconfigure-tls/" + file, "pgpool/reconfigure-tls/" + file, "pgbouncer/reconfigure-tls/" + file}
+	}
+	return []stage{{
+		name:  "two authorities",
+		apply: []string{"authorities.yaml"},
+	}, {
+		name:  "ReconfigureTLS, add",
+		apply: every("add.yaml"),
+		keeps: byReload, connects: databases,
+		holds: func(s *scene) {
+			served(s, "shop-authority")
+			asExpected(s, "add-tls")
+			s.belongsTo("storefront-client-cert", "shop", "storefront")
+			for _, pooler := range poolers {
+				s.saysOverTLS(s.route(pooler), verify(pooler), encrypted, "t") // between pooler and server too
+			}
+		},
+	}, {
+		name:  "ReconfigureTLS, rotate",
+		apply: every("rotate.yaml"),
+		keeps: byReload, connects: databases,
+		holds: func(s *scene) { served(s, "shop-authority"); asExpected(s, "rotate-tls") },
+	}, {
+		name:  "ReconfigureTLS, another issuer",
+		apply: every("change-issuer.yaml"),
+		keeps: byReload, connects: databases,
+		holds: func(s *scene) { served(s, "shop-next-authority"); asExpected(s, "change-issuer") },
+	}, {
+		name:  "ReconfigureTLS, remove",
+		apply: every("remove.yaml"),
+		keeps: byReload, connects: databases,
+		holds: func(s *scene) {
+			asExpected(s, "remove-tls")
+			for _, database := range databases {
+				l := s.route(database)
+				s.says(l, encrypted, "f")
+				if out, err := s.tlsSQL(l, "sslmode=require", "select 1"); err == nil || !strings.Contains(out, "SSL") {
+					s.t.Errorf("%s still speaks TLS: %s", database, out)
+				}
+				_, name, _ := strings.Cut(database, "/")
+				s.gone("secret/" + name + "-tls-certs")
+				s.has(database, ".spec.tls", "")
+			}
+		},
 	}}
 }

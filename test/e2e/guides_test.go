@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -29,14 +30,20 @@ func guides(t *testing.T) string {
 	return folder
 }
 
-// TestTheGuidesOfKubeDBWorkAsTheyAre goes through the guides for Reconfigure, Restart and UpdateVersion with
+// TestTheGuidesOfKubeDBWorkAsTheyAre goes through the guides for Reconfigure, Restart, UpdateVersion and ReconfigureTLS with
 // their own manifests. Their Postgres, always called ha-postgres, is created once; later guides are applied over it, as
 // by somebody who goes from guide to guide. Needed are room for seven pods of 500m CPU (two nodes with two cores) and a
 // default StorageClass; versions that the catalog lacks are the guides' own names for others of the local catalog.
 func TestTheGuidesOfKubeDBWorkAsTheyAre(t *testing.T) {
-	s := newScene(t, "demo", guides(t))
+	s := newScene(t, "demo", guides(t), "ha-postgres", "pgpool", "pb")
+	s.shows = true
 	s.offersStorage("standard")
-	s.play(slices.Concat(guidesOfReconfigure(), guidesOfRestart(), guidesOfUpdateVersion()))
+	s.play(slices.Concat(guidesOfReconfigure(), guidesOfRestart(), guidesOfUpdateVersion(), guidesOfTLS()))
+	t.Run("every other manifest is accepted, or refused with a clear message", func(t *testing.T) {
+		s.t = t
+		s.accepts()
+	})
+	s.t = t
 }
 
 // guidesOfReconfigure begin with what the others share: three members, and a pooler of each kind.
@@ -126,5 +133,99 @@ func guidesOfUpdateVersion() []stage {
 		apply: []string{"pgpool/update-version/ppops-update.yaml"},
 		holds: func(s *scene) { s.versions("pp-update", "4.6.0", "pb-update", "1.24.0") },
 		leave: []string{"pgpool/pp-update", "pgbouncer/pb-update"},
+	}, {
+		name: "configuration files, a node's label, a version of one's own",
+		prepare: func(s *scene) {
+			s.putSecret("pp-configuration", "pgpool.conf", s.read("pgpool/configuration/pgpool.conf"))
+			s.labelled("disktype", "ssd")
+			s.restoredAfterwards("pgbouncerversion/1.17.0")
+			s.restoredAfterwards("postgresversion/timescaledb-2.14.2-pg14")
+		},
+		apply: []string{
+			"pgpool/configuration/pgpool-config-file.yaml", "pgpool/configuration/pgpool-node-selector.yaml",
+			"postgres/custom-config/pg-custom-config.yaml",
+			"pgbouncer/custom-version/pgbouncerversion.yaml", "postgres/custom-version/postgresversion.yaml",
+		},
+		holds: func(s *scene) {
+			s.pgpoolShows("pp-custom-config", "num_init_children", "6")
+			s.pgpoolShows("pp-custom-config", "child_life_time", "400s")
+			s.everyMember("custom-postgres", 1, "max_connections", "300")
+			s.everyMember("custom-postgres", 1, "shared_buffers", "256MB")
+			if node := s.field("pod/pgpool-node-selector-0", ".spec.nodeName"); s.field("node/"+node, ".metadata.labels.disktype") != "ssd" {
+				s.t.Errorf("the pod runs on node %q, which has no disktype=ssd", node)
+			}
+			if listed := s.kubectl("get", "pgbouncerversion", "1.17.0"); !strings.Contains(listed, "kubedb/pgbouncer:1.17.0") {
+				s.t.Errorf("kubectl get says:\n%s", listed)
+			}
+			if listed := s.kubectl("get", "postgresversion", "timescaledb-2.14.2-pg14"); !strings.Contains(listed, "TimescaleDB") || !strings.Contains(listed, "timescale/timescaledb:2.14.2-pg14-oss") {
+				s.t.Errorf("kubectl get says:\n%s", listed)
+			}
+		},
+		leave: []string{"pgpool/pp-custom-config", "pgpool/pgpool-node-selector", "postgres/custom-postgres"},
+	}}
+}
+
+func guidesOfTLS() []stage {
+	var first string
+	return []stage{{
+		name: "poolers that will have TLS",
+		prepare: func(s *scene) {
+			s.authority("pgpool-ca")
+			s.authority("pgbouncer-ca")
+			s.authority("postgres-ca")
+		},
+		apply: []string{
+			"pgpool/reconfigure-tls/issuer.yaml", "pgpool/reconfigure-tls/pgpool.yaml",
+			"pgbouncer/reconfigure-tls/issuer.yaml", "pgbouncer/reconfigure-tls/pb.yaml",
+		},
+		use: []string{"pgpool/pgpool", "pgbouncer/pb"},
+	}, {
+		name:  "PgBouncer, add TLS",
+		apply: []string{"pgbouncer/reconfigure-tls/add-tls.yaml"},
+		keeps: []string{"pgbouncer/pb"}, // new clients are refused until they have a certificate
+		holds: func(s *scene) {
+			s.restarted("0", "pgbounceropsrequest/add-tls")
+			s.onlyWithCertificate("pgbouncer/pb")
+			s.pgbouncerShowsOverTLS("pb", "client_tls_sslmode", "verify-full")
+			s.belongsTo("pb-client-cert", "pgbouncer", "client")
+			first = s.shown("pb", 5432)
+		},
+	}, {
+		name:  "PgBouncer, rotate",
+		apply: []string{"pgbouncer/reconfigure-tls/rotate-tls.yaml"},
+		keeps: []string{"pgbouncer/pb"}, connects: []string{"pgbouncer/pb"},
+		holds: func(s *scene) {
+			s.restarted("0", "pgbounceropsrequest/rotate-tls")
+			if now := s.shown("pb", 5432); now == first {
+				s.t.Errorf("the certificate shown is still %s", now)
+			}
+			s.onlyWithCertificate("pgbouncer/pb")
+		},
+	}, {
+		name:  "Pgpool, add TLS",
+		apply: []string{"pgpool/reconfigure-tls/ppops-add-tls.yaml"},
+		holds: func(s *scene) {
+			s.onlyWithCertificate("pgpool/pgpool")
+			s.belongsTo("pgpool-client-cert", "pgpool", "client")
+			s.shown("pgpool", 9999)
+			// A Pgpool has no certificate to show to a server that demands one, as the next guide's does.
+		},
+		leave: []string{"pgpool/pgpool"},
+	}, {
+		name:  "the Postgres that will have TLS",
+		apply: []string{"postgres/reconfigure-tls/issuer.yaml", "postgres/reconfigure-tls/ha-postgres.yaml"},
+	}, {
+		name:  "Postgres, add TLS",
+		apply: []string{"postgres/reconfigure-tls/add-tls.yaml"},
+		keeps: []string{"postgres/ha-postgres", "pgbouncer/pb"},
+		holds: func(s *scene) {
+			s.restarted("0", "postgresopsrequest/add-tls")
+			s.onlyWithCertificate("postgres/ha-postgres")
+			s.belongsTo("ha-postgres-client-cert", "postgres", "client")
+			s.has("postgres/ha-postgres", ".spec.sslMode", "verify-full")
+			s.has("postgres/ha-postgres", ".spec.clientAuthMode", "cert")
+			s.everyMemberOverTLS("ha-postgres", 3, "/CN=postgres", "/O=postgres", "/OU=client")
+			s.saysOverTLS(s.route("pgbouncer/pb"), verify("pgbouncer/pb"), encrypted, "t") // PgBouncer followed
+		},
 	}}
 }
