@@ -18,7 +18,7 @@ func kubectl(stdin string, args ...string) (string, error) {
 }
 
 func apply(manifest string) error {
-	if out, err := kubectl(manifest, "apply", "--server-side", "-f", "-"); err != nil {
+	if out, err := kubectl(manifest, "-n", ns, "apply", "--server-side", "-f", "-"); err != nil {
 		return fmt.Errorf("apply: %w: %s", err, out)
 	}
 	return nil

@@ -72,21 +72,6 @@ spec:
 `, version, poolMode)
 }
 
-// clientManifest is the pod that the traffic comes from, given the user and the image.
-const clientManifest = `
-apiVersion: v1
-kind: Pod
-metadata: {name: client, namespace: matriarch-bench}
-spec:
-  terminationGracePeriodSeconds: 0
-  securityContext: {runAsNonRoot: true, runAsUser: %s, seccompProfile: {type: RuntimeDefault}}
-  containers:
-    - name: client
-      image: %s
-      command: [sleep, infinity]
-      securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-`
-
 func postgres(name, version string, members int) string {
 	return fmt.Sprintf(`
 apiVersion: kubedb.com/v1

@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/matriarchdb/matriarch/test/traffic"
 )
 
 // operation is one kind of change, measured from the creation of its request to its end.
@@ -96,9 +98,6 @@ func anew(o operation, object, manifest string) operation {
 		if _, err := timed(ctx, object+" is Ready", manifest, func() bool { return get(object, "{.status.phase}") == "Ready" }); err != nil {
 			return err
 		}
-		if err := makeTable(ctx); err != nil {
-			return err
-		}
 		return trafficFlows(ctx)
 	}
 	return o
@@ -112,7 +111,7 @@ func (b *bench) operations(ctx context.Context) error {
 	if err := startTraffic(ctx); err != nil {
 		return err
 	}
-	defer stopTraffic()
+	defer stopTraffic(ctx)
 	for _, cycle := range cycles() {
 		if err := b.cycle(ctx, cycle); err != nil {
 			return err
@@ -124,7 +123,7 @@ func (b *bench) operations(ctx context.Context) error {
 // measured is what the runs of one operation gave.
 type measured struct {
 	seconds []float64
-	saw     seen
+	saw     traffic.Seen
 	// writes is -1 if it is not known.
 	writes int
 }
@@ -158,7 +157,7 @@ func (b *bench) operation(ctx context.Context, o operation, name, section string
 		}
 	}
 	from := b.auditSize()
-	saw, err := counted(func() error {
+	saw, err := clients.Counted(ctx, paths(), func() error {
 		took, err := timed(ctx, name+" is Successful", request(o, name, section), func() bool {
 			phase := get(strings.ToLower(o.request)+"/"+name, "{.status.phase}")
 			if phase == "Failed" || phase == "Skipped" {
@@ -172,7 +171,7 @@ func (b *bench) operation(ctx context.Context, o operation, name, section string
 	if err != nil {
 		return err
 	}
-	to.saw.add(saw[o.path])
+	to.saw.Add(saw[o.path])
 	if writes := b.operatorWrites(from); writes < 0 || to.writes < 0 {
 		to.writes = -1
 	} else {

@@ -72,25 +72,49 @@ func (c Client) run(p Path, stdin string, command ...string) (string, error) {
 	}, command...)...)
 }
 
+// poll is how often what is waited for is looked at.
+const poll = 50 * time.Millisecond
+
+// MakeTable makes what the writers write to, which a server that was made anew lacks, as soon as the server lets it.
+func (c Client) MakeTable(ctx context.Context, p Path) error {
+	const table = "create table if not exists traffic_writes (at timestamptz default now())"
+	for {
+		out, err := c.run(p, "", "psql", "-qX", "-d", p.Options, "-c", table)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("make the table of path %s: %w: %s", p.Name, err, out)
+		case <-time.After(poll):
+		}
+	}
+}
+
 // Start makes the table and leaves the clients of a path running, until Stop or the end of the pod.
 func (c Client) Start(ctx context.Context, p Path) error {
-	const table = "create table if not exists traffic_writes (at timestamptz default now())"
-	if out, err := c.run(p, "", "psql", "-qX", "-d", p.Options, "-c", table); err != nil {
-		return fmt.Errorf("make the table of path %s: %w: %s", p.Name, err, out)
+	if err := c.MakeTable(ctx, p); err != nil {
+		return err
 	}
 	// The clients must outlive this call, and so have nothing of its streams.
 	const begin = "mkdir -p /tmp/traffic && cd /tmp/traffic && rm -f $0.* && cat >$0.sh && { setsid bash $0.sh \"$0\" \"$1\" </dev/null >/dev/null 2>&1 & }"
 	if out, err := c.run(p, script, "bash", "-c", begin, p.Name, p.Options); err != nil {
 		return fmt.Errorf("start the traffic of path %s: %w: %s", p.Name, err, out)
 	}
+	return c.Flows(ctx, p)
+}
+
+// Flows waits until both clients of a path have been served from now on.
+func (c Client) Flows(ctx context.Context, p Path) error {
+	before := c.count(p)
 	for {
-		if seen := c.count(p); seen.Connect.Good > 0 && seen.Write.Good > 0 {
+		if now := c.count(p); now.Connect.Good > before.Connect.Good && now.Write.Good > before.Write.Good {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the traffic of path %s: %w: %s", p.Name, ctx.Err(), c.Errors(p))
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(poll):
 		}
 	}
 }
@@ -114,6 +138,18 @@ type Tally struct{ Good, Bad, Longest int }
 
 // Seen is what the two clients of a path saw. What failed is new connections and sessions.
 type Seen struct{ Connect, Write Tally }
+
+// Add adds what was seen at another time.
+func (s *Seen) Add(other Seen) {
+	s.Connect.add(other.Connect)
+	s.Write.add(other.Write)
+}
+
+func (t *Tally) add(other Tally) {
+	t.Good += other.Good
+	t.Bad += other.Bad
+	t.Longest = max(t.Longest, other.Longest)
+}
 
 // String says what a path's clients saw.
 func (s Seen) String() string {
@@ -173,6 +209,6 @@ func (c Client) served(ctx context.Context, p Path) Seen {
 			}
 			return now
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(poll)
 	}
 }
