@@ -3,10 +3,10 @@
 package e2e
 
 import (
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -99,74 +99,54 @@ func exampleOperations() []stage {
 	}}
 }
 
-// exampleCertificates give each kind TLS, another certificate, another authority, and take it away. Postgres and PgBouncer
-// do all of it without a restart; a Pgpool restarts its two pods.
+// exampleCertificates give each kind TLS, another certificate, another authority, and take it away: the Postgres first, whose
+// poolers follow, then the poolers. Postgres and PgBouncer do all of it without a restart; a Pgpool restarts its two pods.
 func exampleCertificates() []stage {
+	stages := []stage{{name: "two authorities", apply: []string{"authorities.yaml"}}}
 	first := map[string]string{}
-	services := map[string]int{"orders": 5432, "storefront": 9999, "checkout": 5432}
-	served := func(s *scene, issuer string) {
-		for _, database := range databases {
-			l := s.route(database)
-			s.saysOverTLS(l, verify(database), "select 1", "1")
-			s.refusedOverTLS(l, "sslmode=disable", "a client without TLS")
-		}
-		for service, port := range services {
-			now := s.shown(service, port)
-			if now == first[service] {
-				s.t.Errorf("%s still shows the certificate %s", service, now)
-			}
-			first[service] = now
-			s.issuedBy(service+"-server-cert", issuer)
-		}
-	}
-	asExpected := func(s *scene, request string) {
-		s.restarted("0", "postgresopsrequest/orders-"+request, "pgbounceropsrequest/checkout-"+request)
-		s.restarted("2", "pgpoolopsrequest/storefront-"+request)
-	}
-	every := func(file string) []string {
-		return []string{"postgres/reconfigure-tls/" + file, "pgpool/reconfigure-tls/" + file, "pgbouncer/reconfigure-tls/" + file}
-	}
-	return []stage{{
-		name:  "two authorities",
-		apply: []string{"authorities.yaml"},
-	}, {
-		name:  "ReconfigureTLS, add",
-		apply: every("add.yaml"),
-		keeps: byReload, connects: databases,
-		holds: func(s *scene) {
-			served(s, "shop-authority")
-			asExpected(s, "add-tls")
-			s.belongsTo("storefront-client-cert", "shop", "storefront")
-			for _, pooler := range poolers {
-				s.saysOverTLS(s.route(pooler), verify(pooler), encrypted, "t") // between pooler and server too
-			}
-		},
-	}, {
-		name:  "ReconfigureTLS, rotate",
-		apply: every("rotate.yaml"),
-		keeps: byReload, connects: databases,
-		holds: func(s *scene) { served(s, "shop-authority"); asExpected(s, "rotate-tls") },
-	}, {
-		name:  "ReconfigureTLS, another issuer",
-		apply: every("change-issuer.yaml"),
-		keeps: byReload, connects: databases,
-		holds: func(s *scene) { served(s, "shop-next-authority"); asExpected(s, "change-issuer") },
-	}, {
-		name:  "ReconfigureTLS, remove",
-		apply: every("remove.yaml"),
-		keeps: byReload, connects: databases,
-		holds: func(s *scene) {
-			asExpected(s, "remove-tls")
-			for _, database := range databases {
-				l := s.route(database)
-				s.says(l, encrypted, "f")
-				if out, err := s.tlsSQL(l, "sslmode=require", "select 1"); err == nil || !strings.Contains(out, "SSL") {
-					s.t.Errorf("%s still speaks TLS: %s", database, out)
+	for _, step := range []struct{ what, file, request, issuer string }{
+		{"add", "add.yaml", "add-tls", "shop-authority"},
+		{"rotate", "rotate.yaml", "rotate-tls", "shop-authority"},
+		{"another issuer", "change-issuer.yaml", "change-issuer", "shop-next-authority"},
+		{"remove", "remove.yaml", "remove-tls", ""},
+	} {
+		holds := func(concerned []string) func(*scene) {
+			return func(s *scene) {
+				for _, database := range concerned {
+					if step.issuer == "" {
+						s.plain(database)
+					} else {
+						s.serves(database, step.issuer, first)
+					}
 				}
-				_, name, _ := strings.Cut(database, "/")
-				s.gone("secret/" + name + "-tls-certs")
-				s.has(database, ".spec.tls", "")
 			}
-		},
-	}}
+		}
+		stages = append(stages, stage{
+			name:  "Postgres, ReconfigureTLS, " + step.what,
+			apply: []string{"postgres/reconfigure-tls/" + step.file},
+			keeps: byReload, connects: databases,
+			holds: func(s *scene) {
+				holds(databases[:1])(s)
+				s.restarted("0", "postgresopsrequest/orders-"+step.request)
+				for _, pooler := range poolers { // which follow
+					s.eventually(pooler+" follows", func() string {
+						if got, err := s.sql(s.route(pooler), encrypted); err != nil || got != map[bool]string{true: "t", false: "f"}[step.issuer != ""] {
+							return fmt.Sprintf("its connection to the server says %q (%v)", got, err)
+						}
+						return ""
+					})
+				}
+			},
+		}, stage{
+			name:  "poolers, ReconfigureTLS, " + step.what,
+			apply: []string{"pgpool/reconfigure-tls/" + step.file, "pgbouncer/reconfigure-tls/" + step.file},
+			keeps: byReload, connects: databases,
+			holds: func(s *scene) {
+				holds(poolers)(s)
+				s.restarted("0", "pgbounceropsrequest/checkout-"+step.request)
+				s.restarted("2", "pgpoolopsrequest/storefront-"+step.request)
+			},
+		})
+	}
+	return stages
 }

@@ -194,6 +194,35 @@ func (s *scene) onlyWithCertificate(database string) {
 	s.refusedOverTLS(l, "sslmode=verify-full sslrootcert="+mounted(database)+"/ca.crt sslcert=/nowhere", "a client without a certificate")
 }
 
+// serves checks that a database, as kind/name, shows another certificate than the one noted, of that issuer, that clients
+// verify it, and that clients without TLS are refused. It notes the certificate.
+func (s *scene) serves(database, issuer string, noted map[string]string) {
+	s.t.Helper()
+	_, name, _ := strings.Cut(database, "/")
+	l := s.route(database)
+	s.saysOverTLS(l, verify(database), "select 1", "1")
+	s.refusedOverTLS(l, "sslmode=disable", "a client without TLS")
+	now := s.shown(name, l.port)
+	if now == noted[database] {
+		s.t.Errorf("%s still shows the certificate %s", database, now)
+	}
+	noted[database] = now
+	s.issuedBy(name+"-server-cert", issuer)
+}
+
+// plain checks that a database, as kind/name, speaks TLS no more, and that nothing is left of it.
+func (s *scene) plain(database string) {
+	s.t.Helper()
+	_, name, _ := strings.Cut(database, "/")
+	l := s.route(database)
+	s.says(l, "select 1", "1")
+	if out, err := s.tlsSQL(l, "sslmode=require", "select 1"); err == nil || !strings.Contains(out, "SSL") {
+		s.t.Errorf("%s still speaks TLS: %s", database, out)
+	}
+	s.gone("secret/" + name + "-tls-certs")
+	s.has(database, ".spec.tls", "")
+}
+
 // issued is the certificate in a Secret.
 func (s *scene) issued(secret string) *x509.Certificate {
 	s.t.Helper()
