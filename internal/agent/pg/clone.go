@@ -35,8 +35,11 @@ func (s *Server) passfile() string { return filepath.Join(s.opts.Scratch, "passf
 
 // Conninfo is the primary_conninfo of a standby with this name.
 func (s *Server) Conninfo(from Upstream, admin Admin, name string) string {
-	// Keepalives notice a primary whose node has gone; the kernel's defaults take hours.
-	return fmt.Sprintf("host=%s port=%s user=%s passfile=%s application_name=%s connect_timeout=5 keepalives_idle=5 keepalives_interval=2 keepalives_count=3 %s",
+	// Keepalives notice a primary whose node has gone; the kernel's defaults take hours. A WAL receiver that connects does
+	// not look at connect_timeout: only tcp_user_timeout, in ms, keeps it from trying the address of a pod that has just
+	// gone for more than two minutes (tcp_syn_retries).
+	return fmt.Sprintf("host=%s port=%s user=%s passfile=%s application_name=%s connect_timeout=5 tcp_user_timeout=5000 "+
+		"keepalives_idle=5 keepalives_interval=2 keepalives_count=3 %s",
 		quoteConn(from.Host), quoteConn(from.Port), quoteConn(admin.User), quoteConn(s.passfile()), quoteConn(name), s.peer.options(from, s.peer.used))
 }
 

@@ -45,7 +45,7 @@ func TestTheConninfoOfAStandbyIsQuoted(t *testing.T) {
 	t.Parallel()
 	s := pg.New(pg.Programs{}, nil, pg.Options{Scratch: "/run/matriarch"})
 	got := s.Conninfo(pg.Upstream{Host: "db-0.pods", Port: "5432"}, pg.Admin{User: `o'ne \ two`, Password: "secret"}, "db-1")
-	for _, want := range []string{"host='db-0.pods'", "port='5432'", `user='o\'ne \\ two'`, "passfile='/run/matriarch/passfile'", "application_name='db-1'"} {
+	for _, want := range []string{"host='db-0.pods'", "port='5432'", `user='o\'ne \\ two'`, "passfile='/run/matriarch/passfile'", "application_name='db-1'", "tcp_user_timeout=5000"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s lacks %s", got, want)
 		}
