@@ -81,6 +81,9 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
+// anyVersion watches from whatever state the server has at hand: an object that exists comes as the first event.
+const anyVersion = "0"
+
 // once reads the object and follows it until the watch cannot go on. A nil error means: start again.
 func (f *follower) once(ctx context.Context) error {
 	version, err := f.read(ctx)
@@ -88,9 +91,20 @@ func (f *follower) once(ctx context.Context) error {
 		return err
 	}
 	for {
-		version, err = f.watch(ctx, version)
-		if err != nil || version == "" {
+		next, err := f.watch(ctx, version)
+		switch {
+		case err != nil:
 			return err
+		case next != "":
+			version = next
+		case version == anyVersion:
+			return nil
+		default:
+			// The version is too old to watch from, and reading gives no other one as long as the object does not change.
+			if _, err := f.read(ctx); err != nil {
+				return err
+			}
+			version = anyVersion
 		}
 	}
 }
@@ -101,7 +115,7 @@ func (f *follower) read(ctx context.Context) (version string, err error) {
 		Timeout(callTimeout).Do(ctx).Into(object)
 	if apierrors.IsNotFound(err) {
 		f.seen(nil)
-		return "0", nil // watch from any state: an object that exists by now comes as the first event
+		return anyVersion, nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("read %s %s/%s: %w", f.resource, f.namespace, f.name, err)

@@ -346,3 +346,35 @@ func TestAnAgentDoesNotWriteOnANamesake(t *testing.T) {
 	stop()
 	has(t, pod, "")
 }
+
+// TestAnObjectThatNeverChangesCostsNoReads: its version stays what it was when the server can watch from it no more.
+func TestAnObjectThatNeverChangesCostsNoReads(t *testing.T) {
+	t.Parallel()
+	ns := env.Namespace(t)
+	put(t, ns, "one")
+	var watching, reads atomic.Int32
+	s := follow(t, flaky(t, func(w http.ResponseWriter, r *http.Request) bool {
+		switch {
+		case !isWatch(r):
+			reads.Add(1)
+		case r.URL.Query().Get("resourceVersion") == "0":
+			watching.Add(1)
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintln(w, `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410}}`)
+			return true
+		}
+		return false
+	}), ns)
+	testenv.Eventually(t, func(context.Context) error {
+		if watching.Load() == 0 {
+			return errors.New("nobody watches")
+		}
+		return nil
+	})
+	put(t, ns, "two")
+	s.last(t, "two")
+	if watching.Load() != 1 || reads.Load() != 2 {
+		t.Errorf("%d watches from any state and %d reads", watching.Load(), reads.Load())
+	}
+}
