@@ -71,7 +71,7 @@ func (run *run) probe() {
 		base = *d
 	}
 	specs := []database.Instance{run.database}
-	if run.status().Journal != nil {
+	if j := run.status().Journal; j != nil && len(step.PartNames(j.Before, j.After)) > 0 {
 		if after, err := run.scope().After(); err == nil {
 			specs = append(specs, after)
 		}

@@ -50,8 +50,9 @@ func TestVictim(t *testing.T) {
 func TestServersDieWithATestBinaryThatIsKilled(t *testing.T) {
 	t.Parallel()
 	testserver.Need(t, "initdb", "postgres")
-	if os.Getuid() != 0 || env == nil {
-		t.Skip("takes root and an API server")
+	testserver.NeedRoot(t)
+	if env == nil {
+		t.Skip("takes an API server, which make integration brings")
 	}
 	for _, victim := range []string{outermost, innermost} {
 		t.Run(victim, func(t *testing.T) {

@@ -11,9 +11,7 @@ func TestMain(m *testing.M) { os.Exit(Main(m)) }
 
 func TestContainedTestsSeeOnlyTheirOwnProcesses(t *testing.T) {
 	t.Parallel()
-	if os.Getuid() != 0 || testing.Short() {
-		t.Skip("takes root, and servers")
-	}
+	NeedRoot(t)
 	Contain() // once more
 	who, err := os.Readlink("/proc/self")
 	if err != nil {

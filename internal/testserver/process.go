@@ -32,11 +32,25 @@ func Need(t testing.TB, programs ...string) {
 		if _, err := Find(program); err == nil {
 			continue
 		}
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("needs the program %s", program)
-		}
-		t.Skipf("needs the program %s", program)
+		lacks(t, "the program "+program)
 	}
+}
+
+// NeedRoot is Need for the right to make namespaces.
+func NeedRoot(t testing.TB) {
+	t.Helper()
+	Need(t)
+	if os.Getuid() != 0 {
+		lacks(t, "root")
+	}
+}
+
+func lacks(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("needs %s", what)
+	}
+	t.Skipf("needs %s", what)
 }
 
 // Find returns the path of a program, looking beyond PATH where Debian keeps servers.
