@@ -14,17 +14,27 @@ import (
 	"github.com/matriarchdb/matriarch/internal/testenv"
 )
 
-// eachPoolerWithBackend runs a test for each kind of pooler in front of a real PostgreSQL.
-func eachPoolerWithBackend(t *testing.T, settings map[string]map[string]string, test func(t *testing.T, p *poolerPod, backend *cluster)) {
-	eachPooler(t, func(t *testing.T, p *poolerPod) {
-		backend := newCluster(t, 1).started()
-		all := map[string]string{backendPort: backend.members[0].port}
-		for name, value := range settings[p.kind.kind] {
-			all[name] = value
+// eachPoolerWithBackend runs a test for each kind of pooler, PgBouncer in two of its pool modes, in front of a real
+// PostgreSQL.
+func eachPoolerWithBackend(t *testing.T, test func(t *testing.T, p *poolerPod, backend *cluster)) {
+	for _, kind := range poolerKinds {
+		modes := map[string]map[string]string{kind.kind: {}}
+		if kind.kind == "PgBouncer" {
+			modes = map[string]map[string]string{
+				"PgBouncer, session": {"pool_mode": "session"}, "PgBouncer, transaction": {"pool_mode": "transaction"},
+			}
 		}
-		p.servingWith(all, backend.password)
-		test(t, p, backend)
-	})
+		for name, settings := range modes {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				p := newPooler(t, kind)
+				backend := newCluster(t, 1).started()
+				settings[backendPort] = backend.members[0].port
+				p.servingWith(settings, backend.password)
+				test(t, p, backend)
+			})
+		}
+	}
 }
 
 // session logs in through the pooler.
@@ -39,7 +49,7 @@ func (p *poolerPod) session(ctx context.Context, password string) (*pgx.Conn, er
 
 func TestLoginsThroughAPoolerFollowThePassword(t *testing.T) {
 	t.Parallel()
-	eachPoolerWithBackend(t, nil, func(t *testing.T, p *poolerPod, backend *cluster) {
+	eachPoolerWithBackend(t, func(t *testing.T, p *poolerPod, backend *cluster) {
 		login := func(ctx context.Context) error {
 			conn, err := p.session(ctx, backend.password)
 			if err != nil {
@@ -59,11 +69,9 @@ func TestLoginsThroughAPoolerFollowThePassword(t *testing.T) {
 	})
 }
 
-func TestADrainingPoolerLetsRunningQueriesFinish(t *testing.T) {
+func TestADrainingPoolerLetsRunningTransactionsFinish(t *testing.T) {
 	t.Parallel()
-	// In session mode PgBouncer cannot tell an idle client from a busy one and waits for both.
-	modes := map[string]map[string]string{"PgBouncer": {"pool_mode": "transaction"}}
-	eachPoolerWithBackend(t, modes, func(t *testing.T, p *poolerPod, backend *cluster) {
+	eachPoolerWithBackend(t, func(t *testing.T, p *poolerPod, backend *cluster) {
 		ctx := t.Context()
 		idle, err := p.session(ctx, backend.password)
 		if err != nil {
@@ -78,9 +86,15 @@ func TestADrainingPoolerLetsRunningQueriesFinish(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer busy.Close(context.Background())
+		backend.members[0].exec("CREATE TABLE written (n bigint)")
 		finished := make(chan error, 1)
 		go func() {
-			_, err := busy.Exec(ctx, "SELECT pg_sleep(6)")
+			var err error
+			for _, query := range []string{"BEGIN", "INSERT INTO written VALUES (1)", "SELECT pg_sleep(6)", "COMMIT"} {
+				if err == nil {
+					_, err = busy.Exec(ctx, query)
+				}
+			}
 			finished <- err
 		}()
 		backend.members[0].answers("SELECT count(*)::text FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(6)'", "1")
@@ -90,8 +104,9 @@ func TestADrainingPoolerLetsRunningQueriesFinish(t *testing.T) {
 		// Those who have not heard of it yet are still served: not refused, at least.
 		p.accepts()
 		if err := <-finished; err != nil {
-			t.Errorf("a query that was running when the pod ended failed: %v", err)
+			t.Errorf("a transaction that was open when the pod ended failed: %v", err)
 		}
+		backend.members[0].answers("SELECT count(*)::text FROM written", "1")
 		busy.Close(ctx)
 		if code := p.exited(); code != 0 {
 			t.Errorf("the agent ends with code %d", code)
@@ -108,8 +123,7 @@ func TestADrainingPoolerLetsRunningQueriesFinish(t *testing.T) {
 
 func TestADrainingPoolerEndsAClientThatKeepsWritingBetweenTwoTransactions(t *testing.T) {
 	t.Parallel()
-	modes := map[string]map[string]string{"PgBouncer": {"pool_mode": "transaction"}}
-	eachPoolerWithBackend(t, modes, func(t *testing.T, p *poolerPod, backend *cluster) {
+	eachPoolerWithBackend(t, func(t *testing.T, p *poolerPod, backend *cluster) {
 		ctx := t.Context()
 		primary := backend.members[0]
 		primary.exec("CREATE TABLE written (n bigint)")
@@ -143,7 +157,7 @@ func TestADrainingPoolerEndsAClientThatKeepsWritingBetweenTwoTransactions(t *tes
 
 func TestADrainEndsWithinTheGracePeriod(t *testing.T) {
 	t.Parallel()
-	eachPoolerWithBackend(t, nil, func(t *testing.T, p *poolerPod, backend *cluster) {
+	eachPoolerWithBackend(t, func(t *testing.T, p *poolerPod, backend *cluster) {
 		ctx := t.Context()
 		busy, err := p.session(ctx, backend.password)
 		if err != nil {

@@ -113,13 +113,17 @@ func eachPooler(t *testing.T, test func(t *testing.T, p *poolerPod)) {
 	for _, kind := range poolerKinds {
 		t.Run(kind.kind, func(t *testing.T) {
 			t.Parallel()
-			need(t, kind.program)
-			w := newWorld(t)
-			w.allow([]string{"config", "credentials"}, []string{"db-0"}, nil)
-			p := &poolerPod{pod: w.newPod("db-0", kind.kind), kind: kind, port: freePort(t)}
-			test(t, p)
+			test(t, newPooler(t, kind))
 		})
 	}
+}
+
+func newPooler(t *testing.T, kind poolerKind) *poolerPod {
+	t.Helper()
+	need(t, kind.program)
+	w := newWorld(t)
+	w.allow([]string{"config", "credentials"}, []string{"db-0"}, nil)
+	return &poolerPod{pod: w.newPod("db-0", kind.kind), kind: kind, port: freePort(t)}
 }
 
 // configure writes the configuration Secret and returns its hash.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -104,38 +103,6 @@ func awaitConsole(ctx context.Context, process *supervise.Process, at console) e
 			process.KillGroup()
 			<-process.Done()
 			return &apply.Refusal{Words: fmt.Sprintf("pgbouncer does not answer on its console: %v: %s", err, process.Tail)}
-		case <-time.After(pollEvery):
-		}
-	}
-}
-
-// awaitEmptyQueue returns when no client waits for a server connection.
-func (s *Server) awaitEmptyQueue(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, queueWait)
-	defer cancel()
-	conn, err := consoleOf(s.started).connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	for {
-		rows, err := ask(ctx, conn, "SHOW POOLS")
-		if err != nil {
-			return err
-		}
-		waiting := 0
-		for _, row := range rows {
-			n, _ := strconv.Atoi(row["cl_waiting"])
-			waiting += n
-		}
-		if waiting == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.process.Done():
-			return nil
 		case <-time.After(pollEvery):
 		}
 	}

@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"time"
 
 	"github.com/matriarchdb/matriarch/internal/agent/apply"
 	"github.com/matriarchdb/matriarch/internal/agent/netstat"
-	"github.com/matriarchdb/matriarch/internal/agent/proctitle"
 	"github.com/matriarchdb/matriarch/internal/agent/supervise"
 	"github.com/matriarchdb/matriarch/internal/conf"
 	"github.com/matriarchdb/matriarch/internal/conf/catalog"
@@ -180,60 +177,6 @@ func (s *Server) Port() int {
 	}
 	port, _ := strconv.Atoi(setting(s.started, "listen_port", defaultPort))
 	return port
-}
-
-const (
-	// queueWait is how long clients that wait for a server connection are given to get one before the pause.
-	queueWait = 3 * time.Second
-	// fastReserve is the time that an immediate exit gets.
-	fastReserve = 2 * time.Second
-	// sessionLook is how often the sessions are counted while the process ends.
-	sessionLook = 50 * time.Millisecond
-)
-
-// Leave lets queued clients have their turn, then asks for a safe shutdown. It returns how many clients were still there
-// when the process ended: those that it ended with.
-func (s *Server) Leave(ctx context.Context) (int, error) {
-	port := s.Port()
-	if err := s.awaitEmptyQueue(ctx); err != nil {
-		slog.Warn("cannot see whether clients are queued", "error", err)
-	}
-	watched := make(chan cutSessions, 1)
-	first := sessions(port)
-	go func() { watched <- s.watchSessions(port, first) }()
-	// SIGINT in every version: wait until each server connection is released, then exit. SIGTERM is that of a
-	// version before 1.23, immediate; later ones take a second one so.
-	if err := s.process.StopGently(ctx, syscall.SIGINT, syscall.SIGTERM, fastReserve); err != nil {
-		slog.Warn("the server had to be killed", "error", err)
-	}
-	last := <-watched
-	return last.number, last.err
-}
-
-type cutSessions struct {
-	number int
-	err    error
-}
-
-func sessions(port int) cutSessions {
-	clients, err := netstat.Established(port)
-	return cutSessions{len(clients), err}
-}
-
-// watchSessions returns what there was at the last look before the process ended.
-func (s *Server) watchSessions(port int, last cutSessions) cutSessions {
-	tick := time.NewTicker(sessionLook)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.process.Done():
-			return last
-		case <-tick.C:
-		}
-		if now := sessions(port); !proctitle.Exiting(s.process.PID()) { // else its sockets may have been closed before the look
-			last = now
-		}
-	}
 }
 
 func setting(file *ini.File, name, fallback string) string {
