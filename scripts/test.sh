@@ -17,7 +17,8 @@ integration)
 	scripts/local.sh build
 	KUBEBUILDER_ASSETS=$(scripts/local.sh assets)
 	export KUBEBUILDER_ASSETS
-	go test -count=1 -p 2 -timeout 30m ./... "$@"
+	# Tests mostly wait for servers: more of them at once than there are cores.
+	go test -count=1 -p 2 -parallel 6 -timeout 30m ./... "$@"
 	(cd images && go test -count=1 -timeout 30m ./...) # makes the images that are not there yet
 	(cd local && go test -count=1 -tags local -timeout 20m ./test) # a cluster of its own, beside any other
 	;;

@@ -232,32 +232,39 @@ func (w *world) secret() *corev1.Secret {
 	return secret
 }
 
-func (w *world) pods() map[string]corev1.Pod {
+// everyPod returns the members' pods by name, and the throwaway pods.
+func (w *world) everyPod() (members map[string]corev1.Pod, trials []corev1.Pod) {
 	w.t.Helper()
 	var list corev1.PodList
 	w.must(w.client.List(w.ctx(), &list, client.InNamespace(w.ns)))
-	pods := map[string]corev1.Pod{}
+	members = map[string]corev1.Pod{}
 	for _, pod := range list.Items {
-		if pod.Labels[naming.LabelTrial] == "" {
-			pods[pod.Name] = pod
+		if _, trial := pod.Labels[naming.LabelTrial]; trial {
+			trials = append(trials, pod)
+		} else {
+			members[pod.Name] = pod
 		}
 	}
-	return pods
+	return members, trials
 }
 
-// trials returns the throwaway pods.
+func (w *world) pods() map[string]corev1.Pod {
+	w.t.Helper()
+	members, _ := w.everyPod()
+	return members
+}
+
 func (w *world) trials() []corev1.Pod {
 	w.t.Helper()
-	var list corev1.PodList
-	w.must(w.client.List(w.ctx(), &list, client.InNamespace(w.ns), client.HasLabels{naming.LabelTrial}))
-	return list.Items
+	_, trials := w.everyPod()
+	return trials
 }
 
 // runTrials lets the throwaway pods run to their end.
-func (w *world) runTrials() bool {
+func (w *world) runTrials(trials []corev1.Pod) bool {
 	w.t.Helper()
 	changed := false
-	for _, pod := range w.trials() {
+	for _, pod := range trials {
 		if pod.DeletionTimestamp != nil {
 			w.kubelet.Finish(w.t, pod.Name)
 			changed = true
@@ -301,9 +308,9 @@ func (w *world) see(set *petsetv1.PetSet) bool {
 // tick gives everybody but the engine one turn. It returns whether anything changed.
 func (w *world) tick() bool {
 	w.t.Helper()
-	changed := w.runTrials()
+	pods, trials := w.everyPod()
+	changed := w.runTrials(trials)
 	changed = w.certificates.issue(w) || changed
-	pods := w.pods()
 	set := &petsetv1.PetSet{}
 	err := w.client.Get(w.ctx(), client.ObjectKey{Namespace: w.ns, Name: dbName}, set)
 	if client.IgnoreNotFound(err) != nil {
