@@ -24,11 +24,11 @@ integration)
 	;;
 e2e)
 	source scripts/cluster.sh
-	LOCAL_NODES=2 # servers with KubeDB's default requests of 500m CPU find no room on one node with two cores
+	LOCAL_NODES=3 # servers with KubeDB's default requests of 500m CPU find no room on one node with two cores
 	ensure_cluster
 	trap release_cluster EXIT
 	install_matriarch
-	go test -tags e2e -count 1 -parallel 2 -timeout 60m -v ./test/e2e/... "$@"
+	go test -tags e2e -count 1 -parallel 3 -timeout 60m -v ./test/e2e/... "$@"
 	;;
 *)
 	echo "unknown layer of tests: $layer (unit, integration, e2e)" >&2

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	sharedv1 "github.com/matriarchdb/matriarch/api/shared/v1"
@@ -46,6 +47,8 @@ type Spec struct {
 	Auth *sharedv1.AuthSecret
 	// AuthGiven tells that the server has its users from elsewhere: the Secret is waited for, not made.
 	AuthGiven bool
+	// Backend is the AppBinding that a pooler connects to; zero for other kinds.
+	Backend types.NamespacedName
 }
 
 // Group is a PetSet of members beside the main one.

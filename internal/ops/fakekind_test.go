@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,6 +49,7 @@ func (i fakeInstance) Spec() database.Spec {
 	return database.Spec{
 		Version: i.pool.Spec.Version, Replicas: ptr.Deref(i.pool.Spec.Replicas, 1),
 		Health: database.HealthCheckOf(i.pool.Spec.HealthChecker), Auth: i.pool.Spec.AuthSecret,
+		Backend: types.NamespacedName{Namespace: i.pool.Namespace, Name: i.pool.Spec.PostgresRef.Name},
 	}
 }
 

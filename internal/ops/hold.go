@@ -12,9 +12,6 @@ import (
 	"github.com/matriarchdb/matriarch/internal/kube"
 )
 
-// reasonPaused goes with the condition Paused of a database that a request holds.
-const reasonPaused = "PausedByOpsRequest"
-
 // hold says which request has paused a database. It is written into the condition Paused, and only there.
 type hold struct {
 	name string
@@ -36,7 +33,7 @@ func pausedBy(status *sharedv1.DatabaseStatus) (h hold, paused bool) {
 	if c == nil || c.Status != metav1.ConditionTrue {
 		return hold{}, false
 	}
-	if c.Reason != reasonPaused {
+	if c.Reason != sharedv1.ReasonPausedByOpsRequest {
 		return hold{}, true
 	}
 	found := holdPattern.FindStringSubmatch(c.Message)
@@ -49,7 +46,7 @@ func pausedBy(status *sharedv1.DatabaseStatus) (h hold, paused bool) {
 // take sets the condition Paused.
 func take(status *sharedv1.DatabaseStatus, kind string, request client.Object, now metav1.Time) {
 	kube.SetCondition(&status.Conditions, sharedv1.Condition{
-		Type: sharedv1.ConditionPaused, Status: metav1.ConditionTrue, Reason: reasonPaused,
+		Type: sharedv1.ConditionPaused, Status: metav1.ConditionTrue, Reason: sharedv1.ReasonPausedByOpsRequest,
 		Message: fmt.Sprintf(holdFormat, kind, client.ObjectKeyFromObject(request), request.GetUID()),
 	}, now)
 }

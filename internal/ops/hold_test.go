@@ -46,7 +46,7 @@ func TestAPauseBySomebodyElseIsNobodysHold(t *testing.T) {
 	t.Parallel()
 	for _, c := range []sharedv1.Condition{
 		{Type: sharedv1.ConditionPaused, Status: metav1.ConditionTrue, Reason: "Maintenance", Message: "by hand"},
-		{Type: sharedv1.ConditionPaused, Status: metav1.ConditionTrue, Reason: reasonPaused, Message: "edited by hand"},
+		{Type: sharedv1.ConditionPaused, Status: metav1.ConditionTrue, Reason: sharedv1.ReasonPausedByOpsRequest, Message: "edited by hand"},
 	} {
 		status := sharedv1.DatabaseStatus{Conditions: []sharedv1.Condition{c}}
 		h, paused := pausedBy(&status)
@@ -63,7 +63,7 @@ func TestAPauseBySomebodyElseIsNobodysHold(t *testing.T) {
 func TestAConditionThatIsFalseIsNoPause(t *testing.T) {
 	t.Parallel()
 	status := sharedv1.DatabaseStatus{Conditions: []sharedv1.Condition{
-		{Type: sharedv1.ConditionPaused, Status: metav1.ConditionFalse, Reason: reasonPaused},
+		{Type: sharedv1.ConditionPaused, Status: metav1.ConditionFalse, Reason: sharedv1.ReasonPausedByOpsRequest},
 	}}
 	if _, paused := pausedBy(&status); paused {
 		t.Error("Paused=False counts as paused")

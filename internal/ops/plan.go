@@ -30,6 +30,9 @@ type planned struct {
 // plan works out what the request is going to do. It changes nothing. The error is a *step.Refusal if the request
 // cannot be carried out as it is, and a *database.Waiting if something is missing that may come.
 func (run *run) plan(ctx context.Context) (*planned, error) {
+	if err := run.backendSettled(ctx); err != nil {
+		return nil, err
+	}
 	p, err := run.recipe.plan(ctx, run.scope())
 	if err != nil {
 		return nil, err

@@ -99,8 +99,8 @@ func exampleOperations() []stage {
 	}}
 }
 
-// exampleCertificates give each kind TLS, another certificate, another authority, and take it away: the Postgres first, whose
-// poolers follow, then the poolers. Postgres and PgBouncer do all of it without a restart; a Pgpool restarts its two pods.
+// exampleCertificates give each kind TLS, another certificate, another authority, and take it away, all three at once: the
+// poolers follow their Postgres too. Postgres and PgBouncer do all of it without a restart; a Pgpool restarts its two pods.
 func exampleCertificates() []stage {
 	stages := []stage{{name: "two authorities", apply: []string{"authorities.yaml"}}}
 	first := map[string]string{}
@@ -110,25 +110,23 @@ func exampleCertificates() []stage {
 		{"another issuer", "change-issuer.yaml", "change-issuer", "shop-next-authority"},
 		{"remove", "remove.yaml", "remove-tls", ""},
 	} {
-		holds := func(concerned []string) func(*scene) {
-			return func(s *scene) {
-				for _, database := range concerned {
+		stages = append(stages, stage{
+			name: "ReconfigureTLS, " + step.what,
+			apply: []string{
+				"postgres/reconfigure-tls/" + step.file, "pgpool/reconfigure-tls/" + step.file, "pgbouncer/reconfigure-tls/" + step.file,
+			},
+			keeps: byReload, connects: databases,
+			holds: func(s *scene) {
+				for _, database := range databases {
 					if step.issuer == "" {
 						s.plain(database)
 					} else {
 						s.serves(database, step.issuer, first)
 					}
 				}
-			}
-		}
-		stages = append(stages, stage{
-			name:  "Postgres, ReconfigureTLS, " + step.what,
-			apply: []string{"postgres/reconfigure-tls/" + step.file},
-			keeps: byReload, connects: databases,
-			holds: func(s *scene) {
-				holds(databases[:1])(s)
-				s.restarted("0", "postgresopsrequest/orders-"+step.request)
-				for _, pooler := range poolers { // which follow
+				s.restarted("0", "postgresopsrequest/orders-"+step.request, "pgbounceropsrequest/checkout-"+step.request)
+				s.restarted("2", "pgpoolopsrequest/storefront-"+step.request)
+				for _, pooler := range poolers {
 					s.eventually(pooler+" follows", func() string {
 						if got, err := s.sql(s.route(pooler), encrypted); err != nil || got != map[bool]string{true: "t", false: "f"}[step.issuer != ""] {
 							return fmt.Sprintf("its connection to the server says %q (%v)", got, err)
@@ -136,15 +134,6 @@ func exampleCertificates() []stage {
 						return ""
 					})
 				}
-			},
-		}, stage{
-			name:  "poolers, ReconfigureTLS, " + step.what,
-			apply: []string{"pgpool/reconfigure-tls/" + step.file, "pgbouncer/reconfigure-tls/" + step.file},
-			keeps: byReload, connects: databases,
-			holds: func(s *scene) {
-				holds(poolers)(s)
-				s.restarted("0", "pgbounceropsrequest/checkout-"+step.request)
-				s.restarted("2", "pgpoolopsrequest/storefront-"+step.request)
 			},
 		})
 	}

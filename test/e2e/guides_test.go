@@ -35,6 +35,7 @@ func guides(t *testing.T) string {
 // by somebody who goes from guide to guide. Needed are room for seven pods of 500m CPU (two nodes with two cores) and a
 // default StorageClass; versions that the catalog lacks are the guides' own names for others of the local catalog.
 func TestTheGuidesOfKubeDBWorkAsTheyAre(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, "demo", guides(t), "ha-postgres", "pgpool", "pb")
 	s.shows = true
 	s.offersStorage("standard")

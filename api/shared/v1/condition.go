@@ -77,6 +77,8 @@ const (
 	ConditionProvisioned = "Provisioned"
 	// ConditionPaused is True while an operation has the object to itself: the provisioner then writes only status.
 	ConditionPaused = "Paused"
+	// ReasonPausedByOpsRequest goes with Paused when it was an operation request, which the message names.
+	ReasonPausedByOpsRequest = "PausedByOpsRequest"
 	// ConditionHealthCheckPaused is True while the health check is suspended; the phase is then Unknown.
 	ConditionHealthCheckPaused = "HealthCheckPaused"
 	// ConditionHalted is True when everything but data and credentials has been removed on request.

@@ -94,18 +94,23 @@ func (i instance) Spec() database.Spec {
 		Health:         database.HealthCheckOf(spec.HealthChecker),
 		Auth:           spec.AuthSecret,
 		InitPending:    spec.Init != nil && !spec.Init.Initialized,
+		Backend:        backendOf(i.bouncer),
 	}
 }
 
 // wishes is the part of the spec that other poolers have too.
 func wishes(bouncer *kubedbv1.PgBouncer) pooler.Wishes {
 	spec := bouncer.Spec
-	ref := spec.Database.DatabaseRef
 	return pooler.Wishes{
-		Postgres: types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}, Field: "spec.database.databaseRef",
+		Postgres: backendOf(bouncer), Field: "spec.database.databaseRef",
 		SyncUsers: spec.Database.SyncUsers, Configuration: configuration(bouncer), ConfFile: ConfFile,
 		TLS: spec.TLS, SSLMode: spec.SSLMode, Port: port(bouncer), ClientName: clientName, Init: spec.Init, PodTemplate: spec.PodTemplate, Services: spec.ServiceTemplates, Monitor: spec.Monitor,
 	}
+}
+
+func backendOf(bouncer *kubedbv1.PgBouncer) types.NamespacedName {
+	ref := bouncer.Spec.Database.DatabaseRef
+	return types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
 }
 
 func configuration(bouncer *kubedbv1.PgBouncer) *sharedv1.ConfigurationSpec {

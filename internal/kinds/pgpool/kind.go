@@ -85,6 +85,7 @@ func (i instance) Spec() database.Spec {
 		Health:         database.HealthCheckOf(spec.HealthChecker),
 		Auth:           spec.AuthSecret,
 		InitPending:    spec.Init != nil && !spec.Init.Initialized,
+		Backend:        backendOf(i.pool),
 	}
 }
 
@@ -92,11 +93,15 @@ func (i instance) Spec() database.Spec {
 func wishes(pool *kubedbv1alpha2.Pgpool) pooler.Wishes {
 	spec := pool.Spec
 	return pooler.Wishes{
-		Postgres:  types.NamespacedName{Namespace: spec.PostgresRef.Namespace, Name: spec.PostgresRef.Name},
+		Postgres:  backendOf(pool),
 		Field:     "spec.postgresRef",
 		SyncUsers: spec.SyncUsers, Configuration: configuration(pool), ConfFile: ConfFile,
 		TLS: spec.TLS, SSLMode: spec.SSLMode, Port: naming.PgpoolPort, Init: spec.Init, PodTemplate: spec.PodTemplate, Services: spec.ServiceTemplates, Monitor: spec.Monitor,
 	}
+}
+
+func backendOf(pool *kubedbv1alpha2.Pgpool) types.NamespacedName {
+	return types.NamespacedName{Namespace: pool.Spec.PostgresRef.Namespace, Name: pool.Spec.PostgresRef.Name}
 }
 
 func configuration(pool *kubedbv1alpha2.Pgpool) *sharedv1.ConfigurationSpec {

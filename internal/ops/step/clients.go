@@ -41,7 +41,7 @@ func (IntroduceClients) Next(ctx context.Context, s *Scope) Move {
 		told.Spec.TLSSecret = desired.Spec.TLSSecret
 		told.Spec.ClientConfig.CABundle = desired.Spec.ClientConfig.CABundle
 		mayUseTLS(told)
-		return Move{Kind: Act, Text: "tell clients what to trust", Do: s.tell(live, told)}
+		return s.whenPoolersAreFree(ctx, Move{Kind: Act, Text: "tell clients what to trust", Do: s.tell(live, told)})
 	case len(tls.Unaware) > 0:
 		return again(s, "the poolers to know whom to trust: "+strings.Join(tls.Unaware, ", "))
 	}
@@ -73,11 +73,23 @@ func (ReleaseClients) Next(ctx context.Context, s *Scope) Move {
 		eased := live.DeepCopy()
 		eased.Spec.ClientConfig.CABundle = nil
 		mayUseTLS(eased)
-		return Move{Kind: Act, Text: "tell clients that they may come without TLS", Do: s.tell(live, eased)}
+		return s.whenPoolersAreFree(ctx, Move{Kind: Act, Text: "tell clients that they may come without TLS", Do: s.tell(live, eased)})
 	case len(tls.Behind) > 0:
 		return again(s, "the poolers to ask for TLS no more: "+strings.Join(tls.Behind, ", "))
 	}
 	return done()
+}
+
+// whenPoolersAreFree returns the move once no pooler in front is being operated on. Those that are not yet wait for this
+// operation.
+func (s *Scope) whenPoolersAreFree(ctx context.Context, move Move) Move {
+	switch busy, err := s.poolersInOperation(ctx); {
+	case err != nil:
+		return retry(err)
+	case len(busy) > 0:
+		return again(s, "the operations on the poolers in front: "+strings.Join(busy, ", "))
+	}
+	return move
 }
 
 // clients returns the AppBinding as the operation brings it and as it is, and the certificates of the new spec; or the move
