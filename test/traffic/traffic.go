@@ -157,13 +157,16 @@ func (s Seen) String() string {
 		s.Connect.Bad, s.Connect.Good+s.Connect.Bad, s.Write.Bad, float64(s.Write.Longest)/1000)
 }
 
-// count reads what the clients of a path saw so far.
+// count reads what the clients of a path saw so far; nothing if one of them has not been served or refused yet.
 func (c Client) count(p Path) Seen {
 	out, _ := c.run(p, "", "cat", "/tmp/traffic/"+p.Name+".connect", "/tmp/traffic/"+p.Name+".write")
 	var s Seen
 	var ignored int
-	_, _ = fmt.Sscan(out, &s.Connect.Good, &s.Connect.Bad, &s.Connect.Longest, &ignored,
+	_, err := fmt.Sscan(out, &s.Connect.Good, &s.Connect.Bad, &s.Connect.Longest, &ignored,
 		&s.Write.Good, &s.Write.Bad, &s.Write.Longest, &ignored)
+	if err != nil {
+		return Seen{}
+	}
 	return s
 }
 
