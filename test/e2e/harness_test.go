@@ -175,13 +175,20 @@ func (n namespace) explain() {
 	n.t.Log(n.tryAs("matriarch-system", "logs", "deployment/matriarch", "--tail=60"))
 }
 
+// run runs kubectl, as somebody who tries again while the operator is just being restarted: another test may have ended it
+// in the middle of its work.
 func run(stdin string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	command := exec.CommandContext(ctx, "kubectl", args...)
-	command.Stdin = strings.NewReader(stdin)
-	var out bytes.Buffer
-	command.Stdout, command.Stderr = &out, &out
-	err := command.Run()
-	return out.String(), err
+	for {
+		command := exec.CommandContext(ctx, "kubectl", args...)
+		command.Stdin = strings.NewReader(stdin)
+		var out bytes.Buffer
+		command.Stdout, command.Stderr = &out, &out
+		err := command.Run()
+		if err == nil || ctx.Err() != nil || !strings.Contains(out.String(), "failed calling webhook") {
+			return out.String(), err
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
 }

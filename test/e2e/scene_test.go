@@ -187,18 +187,10 @@ func (s *scene) applyFiles(files []string) []string {
 		s.tried[file] = true
 		args = append(args, "-f", filepath.Join(s.folder, file))
 	}
-	var out string
-	s.eventually("kubectl "+strings.Join(args, " "), func() string {
-		var err error
-		switch out, err = run("", args...); {
-		case err == nil:
-			return ""
-		case strings.Contains(out, "failed calling webhook"): // another test ends the operator in the middle of its work
-			return out
-		}
+	out, err := run("", args...)
+	if err != nil {
 		s.t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, out)
-		return ""
-	})
+	}
 	objects := applied.FindAllString(out, -1)
 	for _, object := range objects {
 		if !slices.Contains(s.made, object) {
