@@ -111,8 +111,9 @@ func (o *options) addControllers(mgr ctrl.Manager, all []database.Kind) error {
 			return err
 		}
 	}
+	applier := kube.NewApplier(mgr.GetClient(), naming.FieldOwner)
 	if o.runs(opsManager) {
-		if err := ops.SetupWithManager(mgr, all, ops.Options{}); err != nil {
+		if err := ops.SetupWithManager(mgr, all, ops.Options{Memory: applier}); err != nil {
 			return err
 		}
 	}
@@ -130,7 +131,7 @@ func (o *options) addControllers(mgr ctrl.Manager, all []database.Kind) error {
 		return err
 	}
 	return provision.Setup(mgr, all, provision.Options{
-		Follower: follower, Applier: kube.NewApplier(mgr.GetClient(), naming.FieldOwner),
+		Follower: follower, Applier: applier,
 		NetworkPolicies: o.networkPolicies, OperatorNamespace: o.namespace,
 	})
 }

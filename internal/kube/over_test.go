@@ -1,6 +1,7 @@
 package kube_test
 
 import (
+	"context"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -9,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/matriarchdb/matriarch/internal/kube"
+	"github.com/matriarchdb/matriarch/internal/testenv"
 )
 
 func overSecret(ns, value string) *corev1.Secret {
@@ -95,5 +97,55 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestWhatWasMadeCanLoseAFieldByAnApply(t *testing.T) {
+	t.Parallel()
+	ns := env.Namespace(t)
+	over := kube.Over{Client: env.Client, Owner: "test"}
+	first := overSecret(ns, "1")
+	first.Data["other"] = []byte("2")
+	if err := over.Make(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	now := &corev1.Secret{}
+	if err := env.Client.Get(t.Context(), client.ObjectKeyFromObject(first), now); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := over.Apply(t.Context(), now, overSecret(ns, "1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := env.Client.Get(t.Context(), client.ObjectKeyFromObject(first), now); err != nil || len(now.Data) != 1 {
+		t.Errorf("the Secret holds %v, %v", now.Data, err)
+	}
+}
+
+func TestAnApplierDoesNotApplyOnceMoreWhatWasAppliedForIt(t *testing.T) {
+	t.Parallel()
+	a := newApplying(t)
+	over := kube.Over{Client: a.mgr.GetClient(), Owner: "tester", Memory: a.Applier}
+	made := service(a.ns)
+	if err := over.Make(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	live := &corev1.Service{}
+	if err := env.Client.Get(t.Context(), client.ObjectKeyFromObject(made), live); err != nil {
+		t.Fatal(err)
+	}
+	changed := service(a.ns)
+	changed.Spec.Ports[0].Port = 5433
+	if _, err := over.Apply(t.Context(), live, changed); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, func(ctx context.Context) error {
+		return a.mgr.GetClient().Get(ctx, client.ObjectKeyFromObject(made), live)
+	})
+	writes := len(a.faults.Writes())
+	if got := a.apply(changed).Change; got != kube.Unchanged || len(a.faults.Writes()) != writes {
+		t.Errorf("%s, with %d writes", got, len(a.faults.Writes())-writes)
+	}
+	if got := a.apply(service(a.ns)).Change; got != kube.Updated {
+		t.Errorf("what is wanted now is another, and it is %s", got)
 	}
 }

@@ -142,6 +142,10 @@ func storedParts(ctx context.Context, s *step.Scope, candidate database.Instance
 	if same, err := step.Same(before, after); same || err != nil {
 		return before, after, err
 	}
+	asked, generation := after, s.Database.Object().GetGeneration()
+	if same, err := step.Same(asked, s.Taken.Asked); err == nil && same && generation == s.Taken.Generation {
+		return before, s.Taken.Stored, nil // a plan is made twice, and in between hardly anything changes
+	}
 	names := step.PartNames(before, after)
 	stored := candidate.DeepCopy().Object()
 	patch := client.MergeFromWithOptions(s.Database.Object(), client.MergeFromWithOptimisticLock{})
@@ -152,8 +156,11 @@ func storedParts(ctx context.Context, s *step.Scope, candidate database.Instance
 	case err != nil:
 		return nil, nil, fmt.Errorf("try the new spec of %s: %w", database.NameOf(s.Database), err)
 	}
-	after, err = step.Select(stored, names)
-	return before, after, err
+	if after, err = step.Select(stored, names); err != nil {
+		return nil, nil, err
+	}
+	*s.Taken = step.Taken{Generation: generation, Asked: asked, Stored: after}
+	return before, after, nil
 }
 
 // planChanges is the plan of a change of configuration.

@@ -189,9 +189,9 @@ func backoff(attempt int32) time.Duration {
 	return min(time.Second<<min(attempt-1, 3), 5*time.Second)
 }
 
-// tellEvery is how often, at most, what an operation waits for is worth a write of its own. Pods come and go in seconds,
-// and the next move writes everything down anyway.
-const tellEvery = 5 * time.Second
+// tellEvery is how often, at most, what an operation waits for is worth a write of its own. A pod comes and goes in about
+// that time, and the next move writes everything down anyway.
+const tellEvery = 10 * time.Second
 
 // await writes down what the step waits for: at once if the wait begins a new part, whose deadline must last, and
 // otherwise when nothing was written for a while.

@@ -27,6 +27,7 @@ type Reconciler struct {
 	logs   Logs
 	// present asks a member for the certificate that it shows.
 	present Present
+	memory  *kube.Applier
 	now     func() time.Time
 
 	mu sync.Mutex
@@ -43,7 +44,7 @@ type Reconciler struct {
 func NewReconciler(kind database.Kind, c client.Client, reader client.Reader, opts Options) *Reconciler {
 	opts = opts.withDefaults()
 	return &Reconciler{
-		kind: kind, info: kind.Info(), client: c, reader: reader, logs: opts.Logs, present: opts.Present, now: opts.Now,
+		kind: kind, info: kind.Info(), client: c, reader: reader, logs: opts.Logs, present: opts.Present, memory: opts.Memory, now: opts.Now,
 		written: map[types.UID]time.Time{}, cut: map[types.UID]int32{}, probes: opts.probes(),
 	}
 }

@@ -37,6 +37,8 @@ type run struct {
 	now      time.Time
 	// passedOver are steps that had nothing to do in this pass.
 	passedOver map[step.Step]bool
+	// taken is what the API server was asked about in this pass.
+	taken step.Taken
 }
 
 // load reads a request and its database; nil if there is no such request.
@@ -96,6 +98,7 @@ func (run *run) scope() *step.Scope {
 	return &step.Scope{
 		Kind: run.r.kind, Texts: run.texts, Request: run.request, Database: run.database, Members: run.members,
 		Client: run.r.client, Reader: run.r.reader, Timeout: run.timeout(), Now: run.now, Present: run.r.present,
+		Memory: run.r.memory, Taken: &run.taken,
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/kube"
 	"github.com/matriarchdb/matriarch/internal/naming"
 	"github.com/matriarchdb/matriarch/internal/tls"
 )
@@ -32,6 +33,8 @@ type Options struct {
 	Logs Logs
 	// Present asks a server for the certificate that it shows. Default: a handshake.
 	Present Present
+	// Memory is the provisioner's, of what it applied, when both run in one process.
+	Memory *kube.Applier
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 	// Workers is how many requests per kind are worked on at once. Default: 4.

@@ -16,6 +16,9 @@ import (
 // patience bounds every wait. It is no measure of speed: the machine may be busy with something else.
 const patience = 4 * time.Minute
 
+// look is how often what is waited for is looked at. Each look is a process, and takes its time from the servers.
+const look = 500 * time.Millisecond
+
 // namespace is a namespace of one test, which accepts only pods of the restricted Pod Security Standard and goes with
 // the test.
 type namespace struct {
@@ -134,7 +137,7 @@ func (n namespace) eventually(what string, check func() string) {
 		if time.Now().After(deadline) {
 			n.t.Fatalf("%s: not after %s: %s", what, patience, missing)
 		}
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(look)
 	}
 }
 
@@ -189,6 +192,6 @@ func run(stdin string, args ...string) (string, error) {
 		if err == nil || ctx.Err() != nil || !strings.Contains(out.String(), "failed calling webhook") {
 			return out.String(), err
 		}
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(look)
 	}
 }

@@ -202,13 +202,25 @@ func (s *scene) applyFiles(files []string) []string {
 
 // end waits until requests have ended, all of them Successful.
 func (s *scene) end(requests []operation, begin time.Time) error {
-	for left := len(requests); left > 0; time.Sleep(100 * time.Millisecond) {
+	ask := []string{"get", "--no-headers", "-o", "custom-columns=phase:.status.phase"}
+	for _, one := range requests {
+		ask = append(ask, one.request)
+	}
+	for left := len(requests); left > 0; time.Sleep(look) {
+		said := s.try(ask...)
+		phases := strings.Fields(said)
+		if len(phases) != len(requests) {
+			if time.Since(begin) > patience {
+				return fmt.Errorf("ask for the phases of %v: %s", requests, said)
+			}
+			continue
+		}
 		for i := range requests {
 			one := &requests[i]
 			if one.took > 0 {
 				continue
 			}
-			switch phase := s.field(one.request, ".status.phase"); {
+			switch phase := phases[i]; {
 			case phase == "Successful":
 				one.took, left = time.Since(begin), left-1
 			case phase == "Failed", phase == "Skipped", time.Since(begin) > patience:

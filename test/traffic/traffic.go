@@ -73,7 +73,7 @@ func (c Client) run(p Path, stdin string, command ...string) (string, error) {
 }
 
 // poll is how often what is waited for is looked at.
-const poll = 50 * time.Millisecond
+const poll = 200 * time.Millisecond
 
 // MakeTable makes what the writers write to, which a server that was made anew lacks, as soon as the server lets it.
 func (c Client) MakeTable(ctx context.Context, p Path) error {

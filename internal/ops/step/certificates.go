@@ -17,7 +17,6 @@ import (
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	"github.com/matriarchdb/matriarch/internal/database"
 	"github.com/matriarchdb/matriarch/internal/kube"
-	"github.com/matriarchdb/matriarch/internal/naming"
 	"github.com/matriarchdb/matriarch/internal/tls"
 	"github.com/matriarchdb/matriarch/internal/tls/issue"
 )
@@ -97,6 +96,7 @@ func (s *Scope) onlyRestartsLack(behind []string) bool {
 
 // askFor makes sure that the Certificates exist as desired; until they do, it returns the move to make.
 func (s *Scope) askFor(ctx context.Context, certificates []client.Object) (Move, bool) {
+	var missing []func(context.Context) error
 	for _, object := range certificates {
 		desired := object.(*certmanager.Certificate)
 		live := &certmanager.Certificate{}
@@ -108,9 +108,24 @@ func (s *Scope) askFor(ctx context.Context, certificates []client.Object) (Move,
 		case issue.Same(live, desired):
 			continue
 		}
-		return Move{Kind: Act, Text: "ask cert-manager for certificates", Do: s.provide(desired)}, false
+		missing = append(missing, s.provide(desired))
 	}
-	return Move{}, true
+	if len(missing) == 0 {
+		return Move{}, true
+	}
+	return Move{Kind: Act, Text: "ask cert-manager for certificates", Do: inOrder(missing)}, false
+}
+
+// inOrder does one thing after the other, up to the first that fails. Each of them may have been done before.
+func inOrder(actions []func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for _, do := range actions {
+			if err := do(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificates/status,verbs=patch
@@ -121,6 +136,7 @@ func (s *Scope) rotate(ctx context.Context, wanted *database.TLS) (Move, bool) {
 	if !change.Rotate || kube.ConditionTrue(s.Request.RequestStatus().Conditions, opsv1alpha1.ConditionIssueCertificatesSucceeded) {
 		return Move{}, true
 	}
+	var mark []func(context.Context) error
 	for _, object := range wanted.Certificates {
 		live := &certmanager.Certificate{}
 		key := client.ObjectKeyFromObject(object)
@@ -131,10 +147,13 @@ func (s *Scope) rotate(ctx context.Context, wanted *database.TLS) (Move, bool) {
 		if !wanted.Old[key.Name] || !issue.Renew(live, metav1.NewTime(s.Now)) {
 			continue
 		}
-		return Move{Kind: Act, Text: "have the certificates issued anew", Do: func(ctx context.Context) error {
+		mark = append(mark, func(ctx context.Context) error {
 			patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 			return client.IgnoreNotFound(s.Client.Status().Patch(ctx, live, patch))
-		}}, false
+		})
+	}
+	if len(mark) > 0 {
+		return Move{Kind: Act, Text: "have the certificates issued anew", Do: inOrder(mark)}, false
 	}
 	return Move{Kind: Record, Notes: []Note{{
 		Type: opsv1alpha1.ConditionIssueCertificatesSucceeded, Done: true,
@@ -164,11 +183,7 @@ func (s *Scope) provide(desired client.Object) func(context.Context) error {
 			APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Name: owner.GetName(), UID: owner.GetUID(),
 			Controller: ptr.To(true), BlockOwnerDeletion: ptr.To(true),
 		}})
-		err = s.Client.Create(ctx, desired, client.FieldOwner(naming.FieldOwner))
-		if apierrors.IsAlreadyExists(err) {
-			return nil // the step looks again
-		}
-		return err
+		return s.writer().Make(ctx, desired)
 	}
 }
 

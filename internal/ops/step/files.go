@@ -77,11 +77,16 @@ func (s *Scope) keep(live *corev1.Secret) map[string][]byte {
 
 // over applies obj over live. Somebody else being quicker is no error: the step looks again.
 func (s *Scope) over(ctx context.Context, live, obj client.Object) error {
-	_, err := kube.Over{Client: s.Client, Owner: naming.FieldOwner}.Apply(ctx, live, obj)
+	_, err := s.writer().Apply(ctx, live, obj)
 	if apierrors.IsConflict(err) {
 		return nil
 	}
 	return err
+}
+
+// writer applies objects as the provisioner does, for it.
+func (s *Scope) writer() kube.Over {
+	return kube.Over{Client: s.Client, Owner: naming.FieldOwner, Memory: s.Memory}
 }
 
 // petSets returns the desired PetSets.

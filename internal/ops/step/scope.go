@@ -13,6 +13,7 @@ import (
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	"github.com/matriarchdb/matriarch/internal/agent/report"
 	"github.com/matriarchdb/matriarch/internal/database"
+	"github.com/matriarchdb/matriarch/internal/kube"
 	"github.com/matriarchdb/matriarch/internal/naming"
 	"github.com/matriarchdb/matriarch/internal/tls"
 )
@@ -29,11 +30,22 @@ type Scope struct {
 	// what the engine itself did.
 	Client client.Client
 	Reader client.Reader
+	// Memory is the provisioner's, of what it applied; nil if nobody shares it.
+	Memory *kube.Applier
 	// Present asks a member for the certificate that it shows.
 	Present func(ctx context.Context, host string, port int32) (tls.Presented, error)
+	// Taken is the last spec that the API server was asked about.
+	Taken *Taken
 	// Timeout is how long a step may take.
 	Timeout time.Duration
 	Now     time.Time
+}
+
+// Taken is a change of a spec that the API server would take, and what it would make of it. It is good for one generation
+// of the database.
+type Taken struct {
+	Generation    int64
+	Asked, Stored *Parts
 }
 
 // Journal is the engine's memory; steps read it.
