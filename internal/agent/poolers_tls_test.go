@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
+	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -15,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/matriarchdb/matriarch/internal/agent"
@@ -306,4 +309,72 @@ func (p *pod) isGone(name string) error {
 		return fmt.Errorf("%s is still there (%v)", name, err)
 	}
 	return nil
+}
+
+// A client asks for TLS, is told that there is none, and logs in without: in between the mode may change.
+func TestAClientThatWasToldThatThereIsNoTLSIsStillLetIn(t *testing.T) {
+	t.Parallel()
+	eachTLSPooler(t, func(t *testing.T, p tlsPooler) {
+		if p.kind.kind != agent.KindPgBouncer {
+			return // Pgpool gains TLS by a restart
+		}
+		authority := tlstest.NewAuthority(t, "ours")
+		p.servingWith(p.settings(nil), "one")
+		p.publish(authority.Set(t, "admin", "db.demo.svc"))
+		asked, answer := p.asksForTLS()
+		if answer != 'N' {
+			t.Fatalf("without TLS the answer to a client that asks for it is %q", answer)
+		}
+		hash := p.configure(p.settings(p.towardsClients()))
+		testenv.Eventually(t, func(context.Context) error {
+			other, answer := p.asksForTLS()
+			other.Close()
+			if answer != 'S' {
+				return fmt.Errorf("the answer to a client that asks for TLS is %q", answer)
+			}
+			return nil
+		})
+		front := pgproto3.NewFrontend(asked, asked)
+		front.Send(&pgproto3.StartupMessage{
+			ProtocolVersion: pgproto3.ProtocolVersionNumber, Parameters: map[string]string{"user": "admin", "database": "postgres"},
+		})
+		if err := front.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		message, err := front.Receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if refused, is := message.(*pgproto3.ErrorResponse); is {
+			t.Errorf("the client is refused: %s", refused.Message)
+		}
+		asked.Close()
+		p.reports("has taken the files", func(r report.Report) bool { return r.Accepted(hash) })
+		p.opened(verifying(authority))
+		if conn, err := p.session(t.Context(), nil); err == nil {
+			conn.Close(context.Background())
+			t.Error("a client without TLS is let in afterwards")
+		}
+	})
+}
+
+// asksForTLS connects and asks for TLS, and returns the connection with the answer, S or N.
+func (p tlsPooler) asksForTLS() (net.Conn, byte) {
+	p.w.t.Helper()
+	conn, err := net.Dial("tcp", "127.0.0.1:"+p.port)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	request, err := (&pgproto3.SSLRequest{}).Encode(nil)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	answer := make([]byte, 1)
+	if _, err = conn.Write(request); err == nil {
+		_, err = io.ReadFull(conn, answer)
+	}
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	return conn, answer[0]
 }

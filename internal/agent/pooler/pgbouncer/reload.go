@@ -87,6 +87,11 @@ func (s *Server) Try(ctx context.Context, set apply.Set) error {
 // version before 1.25 does not say when it refuses a file; its values then stay as they were. Where a change counts only
 // for connections opened after it, RECONNECT has those to the database renewed, each as soon as it is free.
 func (s *Server) Reload(ctx context.Context, set apply.Set) ([]string, error) {
+	if demandsTLSAnew(s.loaded, s.file) {
+		if err := s.offerTLS(ctx); err != nil {
+			return nil, err
+		}
+	}
 	commands := []string{"RELOAD"}
 	if len(layer.Diff(pgbouncerSection(s.loaded), pgbouncerSection(s.file), s.catalog).Names(layer.Reconnect)) > 0 {
 		commands = append(commands, "RECONNECT")

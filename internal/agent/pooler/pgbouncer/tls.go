@@ -1,11 +1,15 @@
 package pgbouncer
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -150,4 +154,71 @@ func (s *Server) TLSAddress() string {
 		return ""
 	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port()))
+}
+
+const (
+	clientTLS = "client_tls_sslmode"
+	// offered is the value with which PgBouncer takes clients with TLS and without.
+	offered = "prefer"
+	// loginWait is how long clients that are just logging in without TLS may take.
+	loginWait = 5 * time.Second
+)
+
+// demandsTLSAnew tells whether clients that were told that there is no TLS are to be refused without it.
+func demandsTLSAnew(before, now *ini.File) bool {
+	const none = "disable"
+	return setting(before, clientTLS, none) == none && slices.Contains([]string{"require", "verify-ca", "verify-full"}, setting(now, clientTLS, none))
+}
+
+// offerTLS makes the running process offer TLS without demanding it, and returns when nobody is logging in who may have
+// asked before and was told that there is none: PgBouncer judges a client by the mode in force when he logs in.
+func (s *Server) offerTLS(ctx context.Context) error {
+	eased := s.file.Clone()
+	pgbouncerSection(eased).Set(clientTLS, offered)
+	if err := s.writeIni(eased); err != nil {
+		return err
+	}
+	if _, err := consoleOf(s.started).once(ctx, "RELOAD"); err != nil {
+		return err
+	}
+	s.loaded = eased
+	if err := s.awaitLogins(ctx); err != nil {
+		slog.Warn("TLS is demanded while clients are logging in", "error", err)
+	}
+	return s.writeIni(s.file)
+}
+
+// awaitLogins returns when no client is logging in.
+func (s *Server) awaitLogins(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, loginWait)
+	defer cancel()
+	conn, err := consoleOf(s.started).connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	for {
+		rows, err := ask(ctx, conn, "SHOW LISTS")
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(rows, func(row map[string]string) bool { return row["list"] == "login_clients" && row["items"] != "0" }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.process.Done():
+			return nil
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+func (s *Server) writeIni(file *ini.File) error {
+	text, err := file.Print()
+	if err != nil {
+		return err
+	}
+	return write(s.opts.Etc, apply.Files{iniFile: []byte(text)})
 }
