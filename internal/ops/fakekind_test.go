@@ -102,6 +102,9 @@ func (g fakeGathered) text() string {
 	if g.pool.Spec.TLS != nil {
 		text += tlsLine
 	}
+	if authority := g.pool.Annotations[authorityAnnotation]; authority != "" {
+		text += "authority=" + authority + "\n"
+	}
 	text += g.secretText
 	if c := g.pool.Spec.Configuration; c != nil {
 		text += c.Inline[file]
@@ -158,6 +161,12 @@ func (fakeKind) Build(from database.Gathered) (database.Desired, error) {
 			},
 		},
 	}
+	if authority := g.pool.Annotations[authorityAnnotation]; authority != "" {
+		desired.Secrets = []*corev1.Secret{{
+			ObjectMeta: metav1.ObjectMeta{Namespace: g.pool.Namespace, Name: credentialsName},
+			Data:       map[string][]byte{"authority": []byte(authority)},
+		}}
+	}
 	certificates := g.certs.Desired()
 	certificates.AddTo(&desired)
 	binding := blocks.Binding{
@@ -170,6 +179,13 @@ func (fakeKind) Build(from database.Gathered) (database.Desired, error) {
 	desired.AppBinding = binding.Build()
 	return desired, nil
 }
+
+// authorityAnnotation is whom to trust: something of which the configuration has the name, and the Secret credentialsName
+// the content.
+const (
+	authorityAnnotation = "test/authority"
+	credentialsName     = "db-credentials"
+)
 
 // groupAnnotation names a further PetSet.
 const groupAnnotation = "test/group"

@@ -667,3 +667,23 @@ func TestFormerFilesThatCannotBeRenderedAnyMoreAreTakenFromTheSecret(t *testing.
 		t.Errorf("the configuration is %q", got)
 	}
 }
+
+func TestFormerFilesComeBackWithWhatTheyNameByNow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2)
+	w.ask("op", reconfigure("refused=1\n"))
+	r := w.engine(w.client)
+	for !strings.Contains(string(w.secret().Data[file]), "refused") {
+		w.step(r, "op")
+	}
+	pool := w.database()
+	metav1.SetMetaDataAnnotation(&pool.ObjectMeta, authorityAnnotation, "theirs")
+	w.must(w.client.Update(w.ctx(), pool))
+	request := w.drive(r, "op")
+	w.wantPhase(request, failed)
+	if c := last(t, request); c.Reason != "ConfigurationRejected" || strings.Contains(c.Message, "could not be restored") {
+		t.Errorf("the last condition is %+v", c)
+	}
+	w.consistent()
+	w.check(request, map[string]int{"db-0": 1, "db-1": 1})
+}

@@ -387,6 +387,9 @@ func (w *world) agent(pod corev1.Pod, data map[string][]byte) bool {
 	if since, found := lines(data[file])["since"]; found && image != "pgpool:"+since {
 		refused = true
 	}
+	if authority, named := lines(data[file])["authority"]; named && authority != w.credentials("authority") {
+		refused = true
+	}
 	_, crash := booted["restart_crash"]
 	switch {
 	case crash && strings.Contains(text, "restart_crash"):
@@ -406,6 +409,14 @@ func (w *world) agent(pod corev1.Pod, data map[string][]byte) bool {
 	}
 	w.certificates.say(w, lines(data[file]), &say)
 	return w.report(pod, say)
+}
+
+// credentials is what the Secret with the credentials has under a key.
+func (w *world) credentials(key string) string {
+	w.t.Helper()
+	secret := &corev1.Secret{}
+	w.must(client.IgnoreNotFound(w.client.Get(w.ctx(), client.ObjectKey{Namespace: w.ns, Name: credentialsName}, secret)))
+	return string(secret.Data[key])
 }
 
 func pending(booted, now map[string]string) []string {

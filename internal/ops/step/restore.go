@@ -1,7 +1,13 @@
 package step
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	opsv1alpha1 "github.com/matriarchdb/matriarch/api/ops/v1alpha1"
 	"github.com/matriarchdb/matriarch/internal/agent/report"
@@ -44,7 +50,8 @@ func (RestoreDatabase) Next(_ context.Context, s *Scope) Move {
 //
 //   - Precondition: the database's spec is what it was.
 //   - Effect: the Secret holds the former files again and the PetSets have the former template.
-//   - Writes: the Secret, then the PetSets, each over the object as it was read. The former files are rendered from the
+//   - Writes: the Secret, then the PetSets, each over the object as it was read; before them the other Secrets that the
+//     files need, if they lack something. The former files are rendered from the
 //     former spec, because a server may need more to go back than the text it had: a reloading Pgpool keeps the value of
 //     a line that is missing, so the line has to be there. The journal takes note of what they are. Only if they cannot
 //     be rendered any more the Secret's own copy of the former text is used.
@@ -83,6 +90,23 @@ func (RestoreObjects) Next(ctx context.Context, s *Scope) Move {
 	return s.templateSeen(ctx, rendered.Desired)
 }
 
+// provided makes sure that the Secrets hold what files name that are about to be written; until they do, it returns the move
+// to make. It may have come since the operation began, such as the authority of a Postgres that gained TLS, and the
+// provisioner, which writes it otherwise, is paused.
+func (s *Scope) provided(ctx context.Context, secrets []*corev1.Secret) (Move, bool) {
+	for _, desired := range secrets {
+		live := &corev1.Secret{}
+		err := s.Reader.Get(ctx, client.ObjectKeyFromObject(desired), live)
+		if client.IgnoreNotFound(err) != nil {
+			return retry(fmt.Errorf("read %s: %w", secretOf(desired), err)), false
+		}
+		if err != nil || !maps.EqualFunc(live.Data, desired.Data, bytes.Equal) {
+			return Move{Kind: Act, Text: "write what the files name", Do: s.provide(desired)}, false
+		}
+	}
+	return Move{}, true
+}
+
 // formerFiles makes sure that the Secret holds the former files; until it does, it returns the move to make.
 func (s *Scope) formerFiles(ctx context.Context, before database.Instance) (Move, bool) {
 	live, err := s.ConfigSecret(ctx)
@@ -98,6 +122,9 @@ func (s *Scope) formerFiles(ctx context.Context, before database.Instance) (Move
 	switch {
 	case err == nil:
 		files = rendered.Desired.Config.Data
+		if move, ready := s.provided(ctx, rendered.Desired.Secrets); !ready {
+			return move, false
+		}
 	case !unusable(err):
 		return retry(err), false
 	case report.HashFiles(files) != j.FormerConfigHash:
