@@ -148,6 +148,7 @@ func TestTLSComesChangesAndGoesWhileASessionIsOpenAndAStandbyStreams(t *testing.
 	for _, p := range c.members {
 		p.reports("serves no certificate", func(r report.Report) bool { return r.Serving == nil })
 	}
+	primary.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_replication") // it may have come back before the primary's TLS went
 	primary.answers(replicationWithTLS, "false")
 	if err := env.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: c.meta("tls")}); err != nil {
 		t.Fatal(err)

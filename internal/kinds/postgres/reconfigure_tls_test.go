@@ -347,6 +347,7 @@ func (o *operated) poolerThatKnows(files map[string][]byte) *corev1.Pod {
 	pooler := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: env.Namespace(o), Name: "pooler-0", Labels: map[string]string{
 			naming.LabelManagedBy: naming.ManagedBy, naming.LabelBackend: naming.BackendKey(o.ns, "pg"),
+			naming.LabelName: naming.NamePgBouncer, naming.LabelInstance: "pooler",
 		}},
 		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "pgbouncer", Image: "pgbouncer"}}},
 	}

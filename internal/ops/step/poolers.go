@@ -34,7 +34,7 @@ func (s *Scope) poolersInOperation(ctx context.Context) ([]string, error) {
 	for _, pod := range pods.Items {
 		resource, key := pod.Labels[naming.LabelName], client.ObjectKey{Namespace: pod.Namespace, Name: pod.Labels[naming.LabelInstance]}
 		id := resource + " " + key.String()
-		if seen[id] {
+		if seen[id] || resource == "" || key.Name == "" { // the latter is no pod of the operator's making
 			continue
 		}
 		seen[id] = true
