@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -103,6 +104,23 @@ func awaitConsole(ctx context.Context, process *supervise.Process, at console) e
 			process.KillGroup()
 			<-process.Done()
 			return &apply.Refusal{Words: fmt.Sprintf("pgbouncer does not answer on its console: %v: %s", err, process.Tail)}
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// awaitNone asks until no row of the answer is one of those, or the process has ended.
+func (s *Server) awaitNone(ctx context.Context, conn *pgconn.PgConn, command string, those func(row map[string]string) bool) error {
+	for {
+		rows, err := ask(ctx, conn, command)
+		if err != nil || !slices.ContainsFunc(rows, those) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.process.Done():
+			return nil
 		case <-time.After(pollEvery):
 		}
 	}

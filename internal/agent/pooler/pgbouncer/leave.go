@@ -60,27 +60,7 @@ func (s *Server) Leave(ctx context.Context) (int, error) {
 func (s *Server) awaitEmptyQueue(ctx context.Context, conn *pgconn.PgConn) error {
 	ctx, cancel := context.WithTimeout(ctx, queueWait)
 	defer cancel()
-	for {
-		rows, err := ask(ctx, conn, "SHOW POOLS")
-		if err != nil {
-			return err
-		}
-		waiting := 0
-		for _, row := range rows {
-			n, _ := strconv.Atoi(row["cl_waiting"])
-			waiting += n
-		}
-		if waiting == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.process.Done():
-			return nil
-		case <-time.After(pollEvery):
-		}
-	}
+	return s.awaitNone(ctx, conn, "SHOW POOLS", func(row map[string]string) bool { return row["cl_waiting"] != "0" })
 }
 
 // endSessions ends the sessions of pool mode session, each as soon as it is between two transactions, when the process

@@ -197,22 +197,9 @@ func (s *Server) awaitLogins(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	for {
-		rows, err := ask(ctx, conn, "SHOW LISTS")
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(rows, func(row map[string]string) bool { return row["list"] == "login_clients" && row["items"] != "0" }) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.process.Done():
-			return nil
-		case <-time.After(pollEvery):
-		}
-	}
+	return s.awaitNone(ctx, conn, "SHOW LISTS", func(row map[string]string) bool {
+		return row["list"] == "login_clients" && row["items"] != "0"
+	})
 }
 
 func (s *Server) writeIni(file *ini.File) error {
