@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/matriarchdb/matriarch/internal/agent"
 	"github.com/matriarchdb/matriarch/internal/agent/report"
 	"github.com/matriarchdb/matriarch/internal/testenv"
 )
@@ -19,7 +20,7 @@ import (
 func eachPoolerWithBackend(t *testing.T, test func(t *testing.T, p *poolerPod, backend *cluster)) {
 	for _, kind := range poolerKinds {
 		modes := map[string]map[string]string{kind.kind: {}}
-		if kind.kind == "PgBouncer" {
+		if kind.kind == agent.KindPgBouncer {
 			modes = map[string]map[string]string{
 				"PgBouncer, session": {"pool_mode": "session"}, "PgBouncer, transaction": {"pool_mode": "transaction"},
 			}

@@ -80,8 +80,12 @@ func (s *Server) endSessions(ctx context.Context, port int, conn *pgconn.PgConn)
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if stay, err := sessionsStay(ctx, conn); err != nil || !stay {
+	switch stay, err := sessionsStay(ctx, conn); {
+	case err != nil:
+		slog.Warn("cannot see whether sessions stay, they may until the grace period is over", "error", err)
 		return cutSessions{err: err}
+	case !stay:
+		return cutSessions{}
 	}
 	there := sessions(port)
 	for _, command := range []string{"SET server_fast_close = '1'", "RECONNECT"} {
